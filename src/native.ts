@@ -1,0 +1,261 @@
+/**
+ * The one typed view of the addon in native/. TypeScript validates, C++ executes; there is no policy below this line.
+ *
+ * All times are CLOCK_MONOTONIC in nanoseconds as bigint where exactness matters and `...Us` numbers elsewhere.
+ * Errors thrown by the addon are `NativeError`s: `code` is the errno's name ("EPERM"), `syscall` what was called.
+ * Every object holds file descriptors or threads until `close()`; closing twice is allowed, and process exit closes all.
+ */
+import { createRequire } from 'node:module';
+
+export interface NativeError extends Error {
+  code: string;
+  syscall: string;
+}
+
+/** A BPF ring buffer (BPF_MAP_TYPE_RINGBUF), woken by epoll through libuv: no polling timer. */
+export interface RingBuffer {
+  /**
+   * Copies the records that are ready into `into`, each as u32 length, u32 zero, data, padded to 8 bytes.
+   * @returns bytes written; call again while it is greater than 0. 0: nothing is left.
+   */
+  drain(into: Uint8Array): number;
+  close(): void;
+}
+
+/** A BPF_F_MMAPABLE array map in this process's memory. Indices and sizes are in elements. */
+export interface MappedArray {
+  /** The memory itself; detached by close(). */
+  readonly bytes: Uint8Array;
+  load32(byteOffset: number): number;
+  load64(byteOffset: number): bigint;
+  /** Atomic stores (release). */
+  store32(byteOffset: number, value: number): void;
+  store64(byteOffset: number, value: bigint): void;
+  /** Atomic read-modify-write of one 64-bit word; returns the word before. BPF programs may change it concurrently. */
+  or64(byteOffset: number, bits: bigint): bigint;
+  and64(byteOffset: number, bits: bigint): bigint;
+  close(): void;
+}
+
+/** An AF_NETLINK socket (libmnl). Messages are parsed in TypeScript; this only moves bytes. */
+export interface NetlinkSocket {
+  readonly portId: number;
+  /** Sends one buffer that holds one or more complete netlink messages. Throws NativeError. */
+  send(messages: Uint8Array): void;
+  joinGroup(group: number): void;
+  close(): void;
+}
+
+export interface NetlinkSocketOptions {
+  /** NETLINK_ROUTE = 0, NETLINK_NETFILTER = 12, NETLINK_GENERIC = 16. */
+  protocol: number;
+  groups?: readonly number[];
+  receiveBufferBytes?: number;
+  /** One datagram (one or more messages). The buffer is only valid during the call. */
+  onMessages: (datagram: Buffer) => void;
+  /** Errno name; "ENOBUFS": messages were lost, resynchronise. */
+  onError: (code: string) => void;
+}
+
+/**
+ * One ICMP echo stream. `frame` is a complete frame for an AF_PACKET socket on `ifindex`, starting with the Ethernet
+ * header (or with the IP header where `rawIp`), with the ICMP header and struct probe_payload of bpf/abi.h at its end;
+ * the thread fills sequence, transmit_ns, cookie and the ICMP checksum for every packet.
+ */
+export interface ProbeStream {
+  session: number;
+  epoch: number;
+  ifindex: number;
+  rawIp: boolean;
+  family: 4 | 6;
+  frame: Uint8Array;
+  /** Byte offset of the ICMP header in `frame`. */
+  icmpOffset: number;
+  intervalUs: number;
+  /** Each gap is intervalUs minus a random 0..jitterPercent % of it (RFC 5880, 6.8.7 uses 25). */
+  jitterPercent: number;
+}
+
+/** What the transmitter did, in order of sending; drained by `readTransmitLog`. */
+export interface TransmitRecord {
+  session: number;
+  epoch: number;
+  sequence: number;
+  /** When it was sent, CLOCK_MONOTONIC. */
+  transmitNs: bigint;
+  /** How late that was against the plan: the thread was blind for this long. */
+  lateUs: number;
+  /** 0, or the errno of the failed send (a failed send is not a lost probe of a silent path). */
+  errno: number;
+}
+
+/** The transmitter thread: absolute-time sleeps, SCHED_FIFO where allowed. */
+export interface Prober {
+  /** True when the thread runs under SCHED_FIFO. */
+  readonly realtime: boolean;
+  setStream(stream: ProbeStream): void;
+  removeStream(session: number): void;
+  /** Sends `count` additional probes `spacingUs` apart, from now. */
+  burst(session: number, count: number, spacingUs: number): void;
+  /** Takes up to `max` records; an overrun drops the oldest and is counted in `transmitLogOverruns`. */
+  readTransmitLog(max: number): TransmitRecord[];
+  readonly transmitLogOverruns: number;
+  /** CLOCK_MONOTONIC of the thread's last wake-up. */
+  readonly heartbeatNs: bigint;
+  close(): void;
+}
+
+export interface ProberOptions {
+  /** 16 bytes, the same as settings.cookie_key. */
+  cookieKey: Uint8Array;
+  /** Ask for SCHED_FIFO at this priority; 0: do not ask. */
+  realtimePriority: number;
+}
+
+/**
+ * Receives echo replies where XDP does not (devices served by the stack): a raw ICMP socket bound to one device.
+ * Checks magic and cookie as probe.h does.
+ */
+export interface IcmpReceiver {
+  close(): void;
+}
+
+export interface IcmpReply {
+  session: number;
+  epoch: number;
+  sequence: number;
+  transmitNs: bigint;
+  receiveNs: bigint;
+  source: Uint8Array;
+}
+
+export interface IcmpReceiverOptions {
+  ifindex: number;
+  ifname: string;
+  family: 4 | 6;
+  cookieKey: Uint8Array;
+  onReply: (reply: IcmpReply) => void;
+}
+
+export interface PathSocketOptions {
+  kind: 'tcp' | 'udp';
+  family: 4 | 6;
+  /** SO_BINDTODEVICE. */
+  ifname: string;
+  /** SO_MARK; 0: none. */
+  mark: number;
+  /** Raw address bytes (4 or 16). */
+  source: Uint8Array;
+  destination: Uint8Array;
+  port: number;
+  /** Scope of a link-local IPv6 destination or source; 0 otherwise. */
+  scopeId: number;
+  timeoutMs: number;
+}
+
+export interface PathSocket {
+  /** A connected, non-blocking descriptor; the caller owns it (net.Socket / dgram take it over). */
+  fd: number;
+  /** Time the TCP handshake took; 0 for UDP. */
+  connectUs: number;
+}
+
+export interface TrafficSourceOptions {
+  /** Network namespace file the thread enters, e.g. /run/netns/x; empty: the current one. */
+  netns: string;
+  family: 4 | 6;
+  source: string;
+  destination: string;
+  port: number;
+  packetsPerSecond: number;
+  payloadBytes: number;
+  maxPackets: number;
+}
+
+/** Paced UDP sender. Payload: u32 magic, u32 sequence, u64 transmitNs, zero padding. */
+export interface TrafficSource {
+  /** Packets sent until now. */
+  readonly sent: number;
+  readonly sendErrors: number;
+  /** Stops the thread; transmit times by sequence number (ns, CLOCK_MONOTONIC; 0 = send failed). */
+  stop(): { transmitNs: BigInt64Array; maxGapUs: number };
+}
+
+export interface TrafficSinkOptions {
+  netns: string;
+  family: 4 | 6;
+  address: string;
+  port: number;
+  maxPackets: number;
+}
+
+/** Counterpart of TrafficSource; notes for each sequence number when and by which interface it came. */
+export interface TrafficSink {
+  readonly received: number;
+  stop(): { receiveNs: BigInt64Array; ifindex: Int32Array; duplicates: number };
+  /** Packets received since the last call, by ingress ifindex (for live display). */
+  takeCounts(): { ifindex: number; packets: number }[];
+}
+
+export interface LiveFrameOptions {
+  /** fd of an XDP program. */
+  programFd: number;
+  frame: Uint8Array;
+  ifindex: number;
+  /** Frames in all; runs in a thread, the promise resolves when done. */
+  repeat: number;
+  batchSize: number;
+  /** CPU to pin the thread to; -1: none. */
+  cpu: number;
+}
+
+export interface NativeAddon {
+  openRingBuffer(mapFd: number, onReadable: () => void): RingBuffer;
+  mapArray(mapFd: number, byteLength: number, writable: boolean): MappedArray;
+  /** BPF_MAP_UPDATE_BATCH where the map type has it, otherwise one call each. Returns elements written. */
+  mapUpdateBatch(mapFd: number, keys: Uint8Array, values: Uint8Array, count: number, flags: number): number;
+  mapDeleteBatch(mapFd: number, keys: Uint8Array, count: number): number;
+  /** Reads `count` elements of an array map from index 0 (all CPUs of a per-CPU one) into `values`. */
+  mapReadArray(mapFd: number, count: number, values: Uint8Array): void;
+  /** All pairs of a hash or LPM map; keys and values are concatenated. */
+  mapReadAll(
+    mapFd: number,
+    keySize: number,
+    valueSize: number,
+    maxEntries: number,
+  ): { keys: Uint8Array; values: Uint8Array; count: number };
+  /** BPF_PROG_TEST_RUN of one XDP program with one frame. */
+  programTestRun(
+    programFd: number,
+    frame: Uint8Array,
+    context: { ingressIfindex: number; rxQueueIndex: number } | null,
+    repeat: number,
+  ): { verdict: number; frame: Buffer; durationNs: number };
+  /** BPF_F_TEST_XDP_LIVE_FRAMES: frames really leave. Resolves with the wall time used. */
+  runLiveFrames(options: LiveFrameOptions): Promise<{ elapsedNs: bigint }>;
+  openNetlink(options: NetlinkSocketOptions): NetlinkSocket;
+  createProber(options: ProberOptions): Prober;
+  createIcmpReceiver(options: IcmpReceiverOptions): IcmpReceiver;
+  openPathSocket(options: PathSocketOptions): Promise<PathSocket>;
+  startTrafficSource(options: TrafficSourceOptions): TrafficSource;
+  startTrafficSink(options: TrafficSinkOptions): TrafficSink;
+  monotonicNs(): bigint;
+  /** SipHash-2-4 as used for the probe cookie, for tests. */
+  sipHash(key: Uint8Array, data: Uint8Array): bigint;
+}
+
+const require = createRequire(import.meta.url);
+
+function load(): NativeAddon {
+  const file = '../native/build/Release/detour_native.node';
+  try {
+    return require(file) as NativeAddon;
+  } catch (error) {
+    throw new Error(`native/build/Release/detour_native.node does not load; run "make build" (${String(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+/** Loaded on import: everything that runs needs it. Works from src/ (tests) and from dist/ alike. */
+export const native: NativeAddon = load();
