@@ -1,0 +1,306 @@
+/**
+ * The ports: what the controller needs from the world, in its own words. Adapters (dataplane/, kernel/, health/)
+ * implement them; tests implement them with fakes. Nothing here knows about BPF, netlink or sockets.
+ *
+ * Writers are reconcilers: `apply...(wanted)` compares with what is there and writes the difference; calling it twice
+ * writes nothing the second time. What it could not do is in the report, never silently dropped.
+ */
+import type { WindowStatistics } from '../engine/types.js';
+import type { Family, IpAddress } from '../net/ip-address.js';
+import type { MacAddress } from '../net/mac-address.js';
+import type { Prefix } from '../net/prefix.js';
+import type { ProbeConfig } from '../config/types.js';
+
+export interface Clock {
+  /** CLOCK_MONOTONIC, microseconds. */
+  nowUs(): number;
+  /** Wall clock, milliseconds since the epoch; for people only. */
+  wallMs(): number;
+  /** Calls back once, not before `atUs` (monotonic). Returns a cancel function. */
+  at(atUs: number, callback: () => void): () => void;
+}
+
+// ---------------------------------------------------------------- forwarding plane
+
+/** Data-plane identity of an uplink in one family; never 0. */
+export type NextHopId = number;
+export type GroupId = number;
+
+export interface PortIntent {
+  /** Device that carries the XDP program. */
+  ifindex: number;
+  name: string;
+  /** Takes redirected frames (ndo_xdp_xmit); false: the stack serves it. */
+  redirectOk: boolean;
+}
+
+export interface InterfaceIntent {
+  ifindex: number;
+  name: string;
+  /** The port below it: its own ifindex, or a VLAN device's parent. */
+  portIfindex: number;
+  vlanId: number;
+  innerVlanId: number;
+  mac: MacAddress;
+  mtu: number;
+  forward: Record<Family, boolean>;
+}
+
+export interface NextHopIntent {
+  id: NextHopId;
+  /** Logical egress interface. */
+  ifindex: number;
+  /** null: the kernel has not resolved the gateway; packets PASS and the stack resolves it. */
+  gatewayMac: MacAddress | null;
+  /** false: forwarded by the stack, with a reason in status. */
+  redirectOk: boolean;
+}
+
+export interface GroupIntent {
+  id: GroupId;
+  tiers: { nextHop: NextHopId; weight: number }[][];
+}
+
+export type RouteIntentTarget =
+  | { kind: 'group'; group: GroupId }
+  | { kind: 'local' }
+  | { kind: 'blackhole' }
+  /** bpf_fib_lookup decides: connected and foreign routes. */
+  | { kind: 'fib' }
+  | { kind: 'stack' };
+
+export interface RouteIntent {
+  prefix: Prefix;
+  target: RouteIntentTarget;
+}
+
+export interface ForwardingIntent {
+  /** false: PASS everything (observe mode). */
+  forward: boolean;
+  ports: PortIntent[];
+  interfaces: InterfaceIntent[];
+  nextHops: NextHopIntent[];
+  groups: GroupIntent[];
+  routes: RouteIntent[];
+}
+
+export interface PortStatus {
+  ifindex: number;
+  name: string;
+  xdp: 'native' | 'generic' | 'none';
+  /** Why not native, or why not at all; null: nothing to say. */
+  reason: string | null;
+}
+
+export interface ApplyReport {
+  /** Elements written; 0 on a second call. */
+  writes: number;
+  ports: PortStatus[];
+  /** What could not be done, for people: "routes4: 1000001 routes, table holds 1000000". */
+  problems: string[];
+}
+
+export interface TrafficCounter {
+  packets: bigint;
+  bytes: bigint;
+}
+
+export interface ForwardingPlane {
+  /** Blocks for the writes; adding routes in bulk may take seconds and is done in slices. */
+  apply(intent: ForwardingIntent): Promise<ApplyReport>;
+  /** Synchronous and first: one atomic bit each. */
+  setLiveness(changes: readonly { nextHop: NextHopId; alive: boolean }[]): void;
+  readLiveness(nextHop: NextHopId): boolean;
+  readNextHopCounters(): Map<NextHopId, TrafficCounter>;
+  /** Packets by interface ifindex (0 = unknown interface) and reason name ("not-our-mac"). */
+  readReasonCounters(): Map<number, Record<string, bigint>>;
+  /** Detach and unpin everything, or leave it pinned and only close handles. */
+  close(options: { keep: boolean }): Promise<void>;
+}
+
+// ---------------------------------------------------------------- kernel
+
+export interface KernelLink {
+  ifindex: number;
+  name: string;
+  mac: MacAddress | null;
+  mtu: number;
+  /** IFF_UP. */
+  adminUp: boolean;
+  /** IFF_LOWER_UP / operstate: frames can leave. */
+  carrier: boolean;
+  /** rtnl kind: "veth", "vlan", "bridge", "bond", "ppp", "wireguard", null for plain devices. */
+  kind: string | null;
+  /** Has Ethernet headers (ARPHRD_ETHER). */
+  ethernet: boolean;
+  /** For VLAN devices: parent ifindex and tag; null otherwise. */
+  vlan: { parentIfindex: number; id: number; protocol: '802.1Q' | '802.1ad' } | null;
+  /** IFLA_MASTER (bridge, bond), 0 if none. */
+  masterIfindex: number;
+  /** sysctl forwarding of the interface, by RTM_NEWNETCONF. */
+  forwarding: Record<Family, boolean>;
+  /** IPv4 rp_filter mode in force: 0 off, 1 strict, 2 loose. */
+  rpFilter: number;
+  /** NETDEV_XDP_ACT_NDO_XMIT of the netdev family (6.3+); null: the kernel does not say. */
+  xdpRedirectTarget: boolean | null;
+}
+
+export interface KernelAddress {
+  ifindex: number;
+  address: IpAddress;
+  prefixLength: number;
+  scope: 'global' | 'site' | 'link' | 'host';
+  /** Not tentative, not DAD-failed, not deprecated. */
+  usable: boolean;
+}
+
+export interface KernelNeighbour {
+  ifindex: number;
+  address: IpAddress;
+  mac: MacAddress | null;
+  state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed' | 'noarp' | 'permanent' | 'none';
+}
+
+export interface KernelRoute {
+  prefix: Prefix;
+  table: number;
+  /** rtm_type. */
+  type: 'unicast' | 'local' | 'broadcast' | 'anycast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'other';
+  protocol: number;
+  metric: number;
+  scope: number;
+  /** First or only next hop; null for multipath, nexthop-object and typed routes. */
+  ifindex: number | null;
+  gateway: IpAddress | null;
+  nexthopId: number | null;
+}
+
+/** Everything Detour looks at, as the kernel had it at one moment. Iteration order is stable. */
+export interface KernelView {
+  links: ReadonlyMap<number, KernelLink>;
+  addresses: readonly KernelAddress[];
+  neighbours: readonly KernelNeighbour[];
+  /** Routes that are not ours (protocol != 68) of the tables local, main and the configured one. */
+  routes: readonly KernelRoute[];
+  /** Policy rules that are neither ours nor the kernel's three defaults, as text for people. */
+  foreignRules: readonly string[];
+}
+
+export type KernelChange = 'link' | 'address' | 'neighbour' | 'route' | 'rule' | 'resync';
+
+/** One path of one uplink, as the kernel FIB needs it. */
+export interface FibPathIntent {
+  /** Stable index of the uplink (table, mark and nexthop ids derive from it). */
+  uplinkIndex: number;
+  uplink: string;
+  family: Family;
+  ifindex: number;
+  gateway: IpAddress;
+  source: IpAddress | null;
+  /** May be a nexthop-group member (the link is up). The liveness decision is in `FibGroupIntent.active`. */
+  usable: boolean;
+}
+
+export interface FibGroupIntent {
+  groupIndex: number;
+  group: string;
+  family: Family;
+  /** Members that carry traffic now (live members of the best tier). Empty: routes are withdrawn. */
+  active: { uplink: string; weight: number }[];
+  /** Alternates in order, for the plain fallback routes of worse metrics. */
+  fallback: string[];
+}
+
+export interface FibIntent {
+  paths: FibPathIntent[];
+  groups: FibGroupIntent[];
+  routes: { prefix: Prefix; target: { kind: 'group'; groupIndex: number } | { kind: 'blackhole' } }[];
+}
+
+export interface FibReport {
+  writes: number;
+  problems: string[];
+}
+
+export interface KernelFib {
+  /** The view is updated before the callback runs; callbacks are synchronous with the netlink event: no timer between. */
+  onChange(callback: (changes: ReadonlySet<KernelChange>, view: KernelView) => void): void;
+  view(): KernelView;
+  /** Ask the kernel to keep these resolved (NTF_EXT_MANAGED); entries no longer listed are released. */
+  keepNeighbours(wanted: readonly { ifindex: number; address: IpAddress }[]): void;
+  applyFib(intent: FibIntent): Promise<FibReport>;
+  /** Only the nexthop-group replace of one group: the urgent part of a failover. Sent at once, answered later. */
+  switchGroup(group: FibGroupIntent): Promise<FibReport>;
+  close(options: { keep: boolean }): Promise<void>;
+}
+
+// ---------------------------------------------------------------- telemetry
+
+/** How to leave by one path. */
+export interface ProbePath {
+  ifindex: number;
+  ifname: string;
+  ethernet: boolean;
+  sourceMac: MacAddress | null;
+  gatewayMac: MacAddress | null;
+  source: IpAddress;
+  gateway: IpAddress;
+  mark: number;
+  /** Replies reach XDP on this path; false: they are received by a socket. */
+  xdp: boolean;
+}
+
+/** One probe of one uplink in one family: all its targets. */
+export interface ProbeIntent {
+  uplink: string;
+  family: Family;
+  probe: ProbeConfig;
+  /** null: cannot be sent now; `reason` becomes the cause of the losses that are reported instead. */
+  path: ProbePath | null;
+  reason: string;
+}
+
+export interface ProbeSample {
+  uplink: string;
+  family: Family;
+  probe: string;
+  /** Address (and port or URL) as in `targetKey`. */
+  target: string;
+  outcome: { ok: true; rttUs: number } | { ok: false; cause: string };
+  window: WindowStatistics;
+}
+
+export interface TelemetryBlind {
+  fromUs: number;
+  toUs: number;
+  detail: string;
+}
+
+export interface TelemetrySource {
+  apply(probes: readonly ProbeIntent[]): void;
+  onSamples(callback: (samples: readonly ProbeSample[]) => void): void;
+  onBlind(callback: (blind: TelemetryBlind) => void): void;
+  /** Counters for the metrics: probes sent, lost, late transmitter, wrong-path replies. */
+  statistics(): Record<string, number>;
+  close(): Promise<void>;
+}
+
+/** What health/ needs of the data plane, handed over in main.ts: adapters never import each other. */
+export interface ProbeReplySource {
+  /** 16 bytes; of settings.cookie_key. */
+  readonly cookieKey: Uint8Array;
+  setSession(session: number, options: { ifindex: number; epoch: number; wake: boolean } | null): void;
+  /** Calls `onReply` for each record that is ready; returns how many. */
+  drain(onReply: (reply: ProbeReply) => void): number;
+  /** Called when a record arrived whose session asked to be woken. */
+  onWake(callback: () => void): void;
+}
+
+export interface ProbeReply {
+  session: number;
+  epoch: number;
+  sequence: number;
+  transmitNs: bigint;
+  receiveNs: bigint;
+  wrongPath: boolean;
+}
