@@ -165,7 +165,8 @@ export interface KernelRoute {
   prefix: Prefix;
   table: number;
   /** rtm_type. */
-  type: 'unicast' | 'local' | 'broadcast' | 'anycast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'other';
+  type:
+    'unicast' | 'local' | 'broadcast' | 'anycast' | 'multicast' | 'blackhole' | 'unreachable' | 'prohibit' | 'other';
   protocol: number;
   metric: number;
   scope: number;

@@ -1,0 +1,103 @@
+/**
+ * What a running controller tells and takes: the API is a thin layer over this interface, and so are its tests.
+ * Everything is a snapshot of plain data; 64-bit counters are bigint here and decimal strings in JSON.
+ */
+import type { AllDownView, GroupView, PathView, TransitionRecord } from '../engine/types.js';
+import type { IpAddress } from '../net/ip-address.js';
+import type { PortStatus, TrafficCounter } from './ports.js';
+
+export interface UplinkStatus {
+  name: string;
+  interface: string;
+  ifindex: number | null;
+  /** How its packets are forwarded, and why not by XDP. */
+  forwarding: { by: 'xdp' | 'stack'; reason: string | null };
+  drained: boolean;
+  paths: PathStatus[];
+}
+
+export interface PathStatus extends PathView {
+  gateway: string | null;
+  gatewayMac: string | null;
+  source: string | null;
+  /** Sent by XDP through this path (the stack's packets are not in it). */
+  transmitted: TrafficCounter;
+}
+
+export interface RouteStatus {
+  prefix: string;
+  /** "group internet", "blackhole". */
+  target: string;
+  /** Programmed in the data plane and in the kernel FIB. */
+  programmed: { xdp: boolean; kernel: boolean };
+  problem: string | null;
+}
+
+export interface InterfaceStatus {
+  name: string;
+  ifindex: number;
+  role: 'uplink' | 'interface';
+  port: string;
+  vlanId: number | null;
+  mac: string | null;
+  mtu: number;
+  carrier: boolean;
+  xdp: PortStatus['xdp'];
+  reason: string | null;
+  /** Packets by reason name, as counted on ingress by the XDP program. */
+  reasons: Record<string, bigint>;
+}
+
+export interface LookupAnswer {
+  to: string;
+  from: string | null;
+  /** Longest matching prefix, or null: no route. */
+  prefix: string | null;
+  target: string;
+  /** Interface and gateway that the packet leaves by; null: not forwarded. */
+  uplink: string | null;
+  interface: string | null;
+  gateway: string | null;
+  forwardedBy: 'xdp' | 'stack' | 'none';
+  /** One sentence a step. */
+  why: string[];
+}
+
+export interface EventEntry {
+  /** Increases by one for each entry; the cursor of the event list. */
+  sequence: number;
+  /** ISO 8601, wall clock. */
+  time: string;
+  record: TransitionRecord;
+}
+
+export interface HealthSummary {
+  status: 'ok' | 'degraded' | 'down';
+  mode: 'active' | 'observe';
+  /** For people: what is wrong. */
+  problems: string[];
+  families: AllDownView[];
+  uptimeMs: number;
+}
+
+export interface ControllerService {
+  /** True once the first configuration has been programmed. */
+  ready(): boolean;
+  health(): HealthSummary;
+  uplinks(): UplinkStatus[];
+  groups(): GroupView[];
+  routes(): RouteStatus[];
+  interfaces(): InterfaceStatus[];
+  lookup(to: IpAddress, from: IpAddress | null): LookupAnswer;
+  /** Entries with sequence > after, oldest first. */
+  events(after: number, limit: number): { entries: EventEntry[]; oldest: number; newest: number };
+  /** Returns an unsubscribe function. */
+  onEvent(listener: (entry: EventEntry) => void): () => void;
+  /** Throw DetourError UPLINK_UNKNOWN / GROUP_UNKNOWN / NOT_A_MEMBER. `by` names who asked. */
+  drain(uplink: string, by: string): void;
+  undrain(uplink: string, by: string): void;
+  force(group: string, uplink: string, by: string): void;
+  auto(group: string, by: string): void;
+  /** Counters of the parts, for metrics: name -> value. */
+  statistics(): Record<string, number>;
+}

@@ -1,0 +1,66 @@
+/**
+ * The catalogue of errors: one code, one message template, one HTTP status and one exit code each.
+ * A test ties the catalogue to docs/errors.md.
+ */
+
+interface CatalogueEntry {
+  /** `{name}` is replaced by the parameter of that name. */
+  message: string;
+  /** Status of the API's problem document. */
+  status: number;
+  /** Exit code of the CLI. */
+  exit: number;
+}
+
+export const errorCatalogue = {
+  CONFIG_INVALID: { message: '{count} error(s) in {file}', status: 422, exit: 2 },
+  CONFIG_UNREADABLE: { message: 'cannot read {file}: {reason}', status: 422, exit: 2 },
+  USAGE: { message: '{reason}', status: 400, exit: 64 },
+  REQUEST_INVALID: { message: '{where}: {reason}', status: 400, exit: 64 },
+  UNAUTHORIZED: { message: 'a bearer token is needed: send "Authorization: Bearer <token>"', status: 401, exit: 77 },
+  NOT_FOUND: { message: 'nothing at {path}; see /openapi.json', status: 404, exit: 1 },
+  UPLINK_UNKNOWN: { message: 'no uplink named "{uplink}"; known: {known}', status: 404, exit: 1 },
+  GROUP_UNKNOWN: { message: 'no group named "{group}"; known: {known}', status: 404, exit: 1 },
+  NOT_A_MEMBER: {
+    message: 'uplink "{uplink}" is not a member of group "{group}"; members: {members}',
+    status: 409,
+    exit: 1,
+  },
+  NOT_RUNNING: {
+    message: 'no controller answers at {socket}: start it with "detour run CONFIG"',
+    status: 503,
+    exit: 69,
+  },
+  ALREADY_RUNNING: { message: 'another controller answers at {socket}; stop it first', status: 409, exit: 75 },
+  NOT_PERMITTED: {
+    message: '{what} needs root (CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON): run it as root or with sudo',
+    status: 403,
+    exit: 77,
+  },
+  INTERFACE_UNKNOWN: { message: 'no interface named "{name}"; present: {present}', status: 404, exit: 1 },
+  KERNEL_FEATURE_MISSING: { message: 'this kernel has no {feature}: {remedy}', status: 501, exit: 69 },
+  BPF_LOAD_FAILED: { message: 'loading {object} failed: {reason}', status: 500, exit: 70 },
+  NETLINK_REFUSED: { message: 'the kernel refused {what}: {errno}{detail}', status: 500, exit: 70 },
+  INTERNAL: { message: '{reason}', status: 500, exit: 70 },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** An error that a person reads: what, where, what to do. `parameters` fill the catalogue's template. */
+export class DetourError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly exitCode: number;
+  readonly parameters: Readonly<Record<string, string | number>>;
+
+  constructor(code: ErrorCode, parameters: Record<string, string | number> = {}, options?: ErrorOptions) {
+    const entry: CatalogueEntry = errorCatalogue[code];
+    const message = entry.message.replace(/\{(\w+)\}/g, (_, name: string) => String(parameters[name] ?? `{${name}}`));
+    super(message, options);
+    this.name = 'DetourError';
+    this.code = code;
+    this.status = entry.status;
+    this.exitCode = entry.exit;
+    this.parameters = parameters;
+  }
+}
