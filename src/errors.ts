@@ -19,6 +19,11 @@ export const errorCatalogue = {
   REQUEST_INVALID: { message: '{where}: {reason}', status: 400, exit: 64 },
   UNAUTHORIZED: { message: 'a bearer token is needed: send "Authorization: Bearer <token>"', status: 401, exit: 77 },
   NOT_FOUND: { message: 'nothing at {path}; see /openapi.json', status: 404, exit: 1 },
+  MEDIA_TYPE_UNSUPPORTED: { message: 'bodies are "application/json", not "{type}"', status: 415, exit: 64 },
+  BODY_TOO_LARGE: { message: 'the body is larger than {limit} bytes', status: 413, exit: 64 },
+  NOT_READY: { message: 'not ready: the first configuration is not programmed yet', status: 503, exit: 75 },
+  TOO_MANY_STREAMS: { message: '{limit} event streams are open already; close one first', status: 503, exit: 75 },
+  LISTEN_FAILED: { message: 'cannot listen on {address}: {reason}', status: 500, exit: 71 },
   UPLINK_UNKNOWN: { message: 'no uplink named "{uplink}"; known: {known}', status: 404, exit: 1 },
   GROUP_UNKNOWN: { message: 'no group named "{group}"; known: {known}', status: 404, exit: 1 },
   NOT_A_MEMBER: {
