@@ -37,7 +37,11 @@ export interface MappedArray {
   close(): void;
 }
 
-/** An AF_NETLINK socket (libmnl). Messages are parsed in TypeScript; this only moves bytes. */
+/**
+ * An AF_NETLINK socket (libmnl). Messages are parsed in TypeScript; this only moves bytes. Extended acknowledgements
+ * are on, and capped (NLM_F_CAPPED: an error carries the request's header, not its body, then the TLVs).
+ * Keeps the process alive until close().
+ */
 export interface NetlinkSocket {
   readonly portId: number;
   /** Sends one buffer that holds one or more complete netlink messages. Throws NativeError. */
@@ -50,10 +54,15 @@ export interface NetlinkSocketOptions {
   /** NETLINK_ROUTE = 0, NETLINK_NETFILTER = 12, NETLINK_GENERIC = 16. */
   protocol: number;
   groups?: readonly number[];
+  /** Default 8 MiB; limited by net.core.rmem_max without CAP_NET_ADMIN. */
   receiveBufferBytes?: number;
+  /** NETLINK_GET_STRICT_CHK: the kernel checks dump requests strictly and filters dumps by what they ask for. */
+  strictDump?: boolean;
+  /** Network namespace file, e.g. /run/netns/x; absent: the current one. Stays that socket's namespace. */
+  netns?: string;
   /** One datagram (one or more messages). The buffer is only valid during the call. */
   onMessages: (datagram: Buffer) => void;
-  /** Errno name; "ENOBUFS": messages were lost, resynchronise. */
+  /** Errno name; "ENOBUFS" (overrun) and "EMSGSIZE" (a message too long to take): messages were lost, resynchronise. */
   onError: (code: string) => void;
 }
 
@@ -110,6 +119,8 @@ export interface ProberOptions {
   cookieKey: Uint8Array;
   /** Ask for SCHED_FIFO at this priority; 0: do not ask. */
   realtimePriority: number;
+  /** Network namespace file; absent: the current one. */
+  netns?: string;
 }
 
 /**
@@ -134,7 +145,11 @@ export interface IcmpReceiverOptions {
   ifname: string;
   family: 4 | 6;
   cookieKey: Uint8Array;
+  /** Network namespace file; absent: the current one. */
+  netns?: string;
   onReply: (reply: IcmpReply) => void;
+  /** Errno name of an error pending on the socket, e.g. "ENETDOWN"; the receiver stays open. */
+  onError?: (code: string) => void;
 }
 
 export interface PathSocketOptions {
@@ -151,6 +166,8 @@ export interface PathSocketOptions {
   /** Scope of a link-local IPv6 destination or source; 0 otherwise. */
   scopeId: number;
   timeoutMs: number;
+  /** Network namespace file; absent: the current one. */
+  netns?: string;
 }
 
 export interface PathSocket {
@@ -207,6 +224,8 @@ export interface LiveFrameOptions {
   batchSize: number;
   /** CPU to pin the thread to; -1: none. */
   cpu: number;
+  /** Network namespace file, in which `ifindex` is looked up; absent: the current one. */
+  netns?: string;
 }
 
 export interface NativeAddon {

@@ -1,0 +1,48 @@
+/** The addon's door: one function for each member of NativeAddon in src/native.ts. */
+#include "clock.h"
+#include "environment.h"
+#include "errors.h"
+#include "netlink.h"
+
+#include <napi.h>
+
+namespace
+{
+using Function = Napi::Value (*)(const Napi::CallbackInfo &);
+
+template <Function function> void addFunction(Napi::Object exports, const char *name)
+{
+	const auto call = [](const Napi::CallbackInfo &info) {
+		return guarded(info.Env(), [&] { return function(info); });
+	};
+	exports.Set(name, Napi::Function::New(exports.Env(), call, name));
+}
+
+/** `name` makes an object of class T with the same arguments. */
+template <class T> void addClass(Napi::Object exports, const char *name)
+{
+	Napi::FunctionReference &constructor = Environment::of(exports.Env()).keepClass(T::define(exports.Env()));
+	const auto create = [&constructor](const Napi::CallbackInfo &info) -> Napi::Value {
+		std::vector<napi_value> arguments;
+		for (size_t i = 0; i < info.Length(); i++)
+			arguments.push_back(info[i]);
+		return constructor.New(arguments);
+	};
+	exports.Set(name, Napi::Function::New(exports.Env(), create, name));
+}
+
+Napi::Value jsMonotonicNs(const Napi::CallbackInfo &info)
+{
+	return Napi::BigInt::New(info.Env(), monotonicNs());
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports)
+{
+	Environment::create(env);
+	addFunction<jsMonotonicNs>(exports, "monotonicNs");
+	addClass<NetlinkSocket>(exports, "openNetlink");
+	return exports;
+}
+} // namespace
+
+NODE_API_MODULE(detour_native, init)
