@@ -1,0 +1,261 @@
+/**
+ * The controller: facts and samples in, decisions out to the planes.
+ *
+ * Order is what matters here. A liveness bit is written in the same turn of the event loop in which the sign arrived,
+ * before anything else; then the kernel's nexthop group is switched; everything slower is left to the programmer.
+ * Runs on one thread; owns no socket, no file and no clock of its own (ports.ts).
+ */
+import type { Config } from '../config/types.js';
+import { allDownViews, groupViews, pathViews } from '../engine/index.js';
+import type { EngineAction, EngineEvent, GroupView, PathView, TransitionRecord } from '../engine/types.js';
+import type { Family } from '../net/ip-address.js';
+import { Decider } from './decider.js';
+import type { Recorder } from './decider.js';
+import { EventLog } from './event-log.js';
+import { allFacts } from './facts.js';
+import type { UplinkFacts } from './facts.js';
+import { NameIndex, nextHopIdOf } from './ids.js';
+import { fibGroup, fibIntent, forwardingIntent, probeIntents, routeProblems, wantedNeighbours } from './intents.js';
+import type { Inputs } from './intents.js';
+import { enginePolicy, familiesOf } from './policy.js';
+import type {
+  Clock,
+  ForwardingPlane,
+  KernelChange,
+  KernelFib,
+  KernelView,
+  PortStatus,
+  TelemetrySource,
+} from './ports.js';
+import { Programmer } from './programmer.js';
+import { eventsBetween } from './sensing.js';
+
+export interface Planes {
+  plane: ForwardingPlane;
+  fib: KernelFib;
+  telemetry: TelemetrySource;
+  clock: Clock;
+}
+
+export interface ControllerOptions {
+  recorder?: Recorder;
+  /** One line for the log: level and text. */
+  log?: (level: 'debug' | 'info' | 'warn', text: string) => void;
+}
+
+export class Controller {
+  readonly events: EventLog;
+  readonly #planes: Planes;
+  readonly #decider: Decider;
+  readonly #programmer: Programmer;
+  readonly #log: NonNullable<ControllerOptions['log']>;
+  readonly uplinkIndex = new NameIndex();
+  readonly groupIndex = new NameIndex();
+  readonly startedUs: number;
+  #config: Config;
+  #facts: UplinkFacts[] = [];
+  #ports: PortStatus[] = [];
+  #problems: readonly string[] = [];
+  #onFirstPass: (() => void) | null = null;
+  #closed = false;
+
+  constructor(config: Config, planes: Planes, options: ControllerOptions = {}) {
+    this.#config = config;
+    this.#planes = planes;
+    this.#log = options.log ?? (() => undefined);
+    this.events = new EventLog(() => planes.clock.wallMs());
+    this.startedUs = planes.clock.nowUs();
+    this.#decider = new Decider(planes.clock, (actions) => this.#execute(actions), options.recorder ?? null);
+    this.#programmer = new Programmer({
+      clock: planes.clock,
+      reconcile: () => this.#reconcile(),
+      onProblems: (problems) => this.#noteProblems(problems),
+    });
+  }
+
+  get config(): Config {
+    return this.#config;
+  }
+  get facts(): readonly UplinkFacts[] {
+    return this.#facts;
+  }
+  get ports(): readonly PortStatus[] {
+    return this.#ports;
+  }
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+  get ready(): boolean {
+    return this.#programmer.passes > 0;
+  }
+  get planes(): Planes {
+    return this.#planes;
+  }
+  view(): KernelView {
+    return this.#planes.fib.view();
+  }
+  paths(): PathView[] {
+    return pathViews(this.#decider.state, this.#planes.clock.nowUs());
+  }
+  groups(): GroupView[] {
+    return groupViews(this.#decider.state);
+  }
+  allDown(): ReturnType<typeof allDownViews> {
+    return allDownViews(this.#decider.state);
+  }
+  routeProblems(): Map<string, string> {
+    return routeProblems(this.#inputs());
+  }
+
+  /** Resolves when the first configuration has been programmed. */
+  async start(): Promise<void> {
+    const { fib, telemetry } = this.#planes;
+    fib.onChange((changes) => this.#onKernelChange(changes));
+    telemetry.onSamples((samples) => {
+      for (const sample of samples) this.#decider.dispatch({ type: 'sample', ...sample });
+    });
+    telemetry.onBlind((blind) => this.#decider.dispatch({ type: 'blind', ...blind }));
+    this.#decider.dispatch({ type: 'configure', policy: enginePolicy(this.#config) });
+    this.#clearAllLiveness();
+    this.#sense();
+    const firstPass = new Promise<void>((resolve) => (this.#onFirstPass = resolve));
+    this.#programmer.request();
+    await firstPass;
+  }
+
+  /** A new configuration; paths that stay keep their state, and nothing flaps. */
+  reconfigure(config: Config): void {
+    this.#config = config;
+    this.uplinkIndex.retain(config.uplinks.map((uplink) => uplink.name));
+    this.groupIndex.retain(config.groups.map((group) => group.name));
+    this.#facts = this.#facts.filter((fact) => config.uplinks.some((uplink) => uplink.name === fact.uplink));
+    this.#decider.dispatch({ type: 'configure', policy: enginePolicy(config) });
+    this.#sense();
+    this.#programmer.request();
+  }
+
+  dispatch(event: EngineEvent): void {
+    this.#decider.dispatch(event);
+  }
+
+  /** Stops deciding, then lets the planes withdraw or keep what they wrote. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#decider.close();
+    await this.#programmer.close();
+    const keep = this.#config.kernel.keepOnExit;
+    await this.#planes.telemetry.close();
+    await this.#planes.fib.close({ keep });
+    await this.#planes.plane.close({ keep });
+  }
+
+  #inputs(): Inputs {
+    const { uplinkIndex, groupIndex } = this;
+    return {
+      config: this.#config,
+      view: this.view(),
+      facts: this.#facts,
+      groups: this.groups(),
+      uplinkIndex,
+      groupIndex,
+    };
+  }
+
+  /** A pinned liveness map may hold the bits of an earlier run: whatever is not decided yet is not alive. */
+  #clearAllLiveness(): void {
+    const alive = new Map(this.paths().map((path) => [`${path.uplink}/${path.family}`, path.alive]));
+    this.#planes.plane.setLiveness(
+      this.#config.uplinks.flatMap((uplink) =>
+        familiesOf(uplink).map((family) => ({
+          nextHop: nextHopIdOf(this.uplinkIndex.of(uplink.name), family),
+          alive: alive.get(`${uplink.name}/${family}`) ?? false,
+        })),
+      ),
+    );
+  }
+
+  #onKernelChange(changes: ReadonlySet<KernelChange>): void {
+    if (this.#closed) return;
+    this.#sense();
+    if (changes.size > 0) this.#programmer.request();
+  }
+
+  #sense(): void {
+    const facts = allFacts(this.#config, this.view());
+    const events = eventsBetween(this.#facts, facts);
+    this.#facts = facts;
+    for (const event of events) this.#decider.dispatch(event);
+  }
+
+  /** Liveness first, for all of the step; then the kernel's groups; then the rest, in a later turn. */
+  #execute(actions: readonly EngineAction[]): void {
+    const bits = actions.flatMap((action) =>
+      action.type === 'liveness'
+        ? [{ nextHop: nextHopIdOf(this.uplinkIndex.of(action.uplink), action.family), alive: action.alive }]
+        : [],
+    );
+    if (bits.length > 0) this.#planes.plane.setLiveness(bits);
+    let changed = bits.length > 0;
+    for (const action of actions) {
+      if (action.type === 'group') changed = true;
+      if (action.type === 'record') {
+        if (action.record.kind === 'group') this.#switchGroup(action.record.group, action.record.family);
+        this.#record(action.record);
+      }
+    }
+    if (changed && this.ready) this.#programmer.request();
+  }
+
+  #switchGroup(name: string, family: Family): void {
+    if (this.#config.mode === 'observe' || !this.ready) return;
+    const group = this.groups().find((entry) => entry.group === name && entry.family === family);
+    if (!group || group.active.length === 0) return;
+    // What it cannot do (a nexthop that the kernel deleted with its link) the reconciliation that follows repairs.
+    void this.#planes.fib.switchGroup(fibGroup(group, this.groupIndex)).catch((error: unknown) => {
+      this.#log('debug', `switching group ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    });
+  }
+
+  #record(record: TransitionRecord): void {
+    const entry = this.events.append(record);
+    this.#log('info', `event ${entry.sequence}: ${describeRecord(record)}`);
+  }
+
+  async #reconcile(): Promise<readonly string[]> {
+    const { fib, plane, telemetry } = this.#planes;
+    const inputs = this.#inputs();
+    fib.keepNeighbours(wantedNeighbours(inputs.facts));
+    const forwarding = await plane.apply(forwardingIntent(inputs));
+    this.#ports = forwarding.ports;
+    const xdpPorts = new Set(forwarding.ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
+    telemetry.apply(probeIntents(this.#inputs(), xdpPorts));
+    const report = await fib.applyFib(fibIntent(this.#inputs()));
+    return [...forwarding.problems, ...report.problems];
+  }
+
+  #noteProblems(problems: readonly string[]): void {
+    for (const problem of problems) if (!this.#problems.includes(problem)) this.#log('warn', problem);
+    this.#problems = problems;
+    this.#onFirstPass?.();
+    this.#onFirstPass = null;
+  }
+}
+
+/** One line for people. */
+export function describeRecord(record: TransitionRecord): string {
+  switch (record.kind) {
+    case 'path':
+      return `${record.uplink} IPv${record.family}: ${record.from} -> ${record.to}: ${record.cause}`;
+    case 'group':
+      return `group ${record.group} IPv${record.family}: ${record.from.join('+') || 'nothing'} -> ${record.to.join('+') || 'nothing'}: ${record.cause}`;
+    case 'all-down':
+      return `IPv${record.family}: all paths are down (${record.believed ? 'believed' : 'suspected'}): ${record.cause}`;
+    case 'all-down-ended':
+      return `IPv${record.family}: no longer all down: ${record.cause}`;
+    case 'operator':
+      return `${record.by}: ${record.what}`;
+    case 'blind':
+      return `blind for ${Math.round(record.durationUs / 1000)} ms: ${record.cause}`;
+  }
+}

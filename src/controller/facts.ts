@@ -1,0 +1,127 @@
+/**
+ * What is true of an uplink right now, read off the kernel's view: link, source address, gateway, gateway's MAC.
+ * Pure; the loop turns differences between two readings into engine events.
+ */
+import type { Config, UplinkConfig } from '../config/types.js';
+import type { Family, IpAddress } from '../net/ip-address.js';
+import type { MacAddress } from '../net/mac-address.js';
+import { familiesOf } from './policy.js';
+import type { KernelLink, KernelNeighbour, KernelRoute, KernelView } from './ports.js';
+
+export interface PathFacts {
+  family: Family;
+  source: IpAddress | null;
+  gateway: IpAddress | null;
+  gatewayMac: MacAddress | null;
+  neighbour: 'resolved' | 'failed' | 'unknown';
+  /** Source and gateway are known. */
+  ready: boolean;
+  /** What is missing, or how the path is addressed. */
+  detail: string;
+}
+
+export interface UplinkFacts {
+  uplink: string;
+  link: KernelLink | null;
+  linkUp: boolean;
+  linkDetail: string;
+  paths: PathFacts[];
+}
+
+/** Links by name; a name is unique within a network namespace. */
+export function linksByName(view: KernelView): Map<string, KernelLink> {
+  return new Map([...view.links.values()].map((link) => [link.name, link]));
+}
+
+export function linkState(name: string, link: KernelLink | null): { up: boolean; detail: string } {
+  if (!link) return { up: false, detail: `interface ${name} does not exist` };
+  if (!link.adminUp) return { up: false, detail: `interface ${name} is administratively down` };
+  if (!link.carrier) return { up: false, detail: `interface ${name} has no carrier` };
+  return { up: true, detail: `interface ${name} has carrier` };
+}
+
+function sourceAddress(uplink: UplinkConfig, family: Family, link: KernelLink, view: KernelView): IpAddress | null {
+  const usable = view.addresses.filter(
+    (entry) => entry.ifindex === link.ifindex && entry.address.family === family && entry.usable,
+  );
+  const fixed = uplink.sources[family];
+  if (fixed) return usable.some((entry) => entry.address.equals(fixed)) ? fixed : null;
+  return (
+    (usable.find((entry) => entry.scope === 'global') ?? usable.find((entry) => entry.scope === 'site'))?.address ??
+    null
+  );
+}
+
+/** The gateway of the best default route that somebody else (DHCP, RA, an administrator) put on the interface. */
+function learnedGateway(routes: readonly KernelRoute[], family: Family, ifindex: number): IpAddress | null {
+  let best: KernelRoute | null = null;
+  for (const route of routes) {
+    if (route.prefix.length !== 0 || route.prefix.family !== family || route.type !== 'unicast') continue;
+    if (route.ifindex !== ifindex || !route.gateway) continue;
+    if (!best || route.metric < best.metric) best = route;
+  }
+  return best?.gateway ?? null;
+}
+
+const resolvedStates: ReadonlySet<KernelNeighbour['state']> = new Set([
+  'reachable',
+  'stale',
+  'delay',
+  'probe',
+  'noarp',
+  'permanent',
+]);
+
+function neighbourOf(view: KernelView, ifindex: number, gateway: IpAddress): KernelNeighbour | null {
+  return view.neighbours.find((entry) => entry.ifindex === ifindex && entry.address.equals(gateway)) ?? null;
+}
+
+function pathFacts(uplink: UplinkConfig, family: Family, link: KernelLink | null, view: KernelView): PathFacts {
+  const nothing = {
+    family,
+    source: null,
+    gateway: null,
+    gatewayMac: null,
+    neighbour: 'unknown',
+    ready: false,
+  } as const;
+  if (!link) return { ...nothing, detail: `interface ${uplink.interface} does not exist` };
+  const configured = uplink.gateways[family];
+  const gateway = configured === 'auto' ? learnedGateway(view.routes, family, link.ifindex) : (configured ?? null);
+  const source = sourceAddress(uplink, family, link, view);
+  if (!source) return { ...nothing, gateway, detail: `no usable IPv${family} address on ${uplink.interface}` };
+  if (!gateway)
+    return {
+      ...nothing,
+      source,
+      detail: `no IPv${family} default route on ${uplink.interface} to learn the gateway from`,
+    };
+  const entry = neighbourOf(view, link.ifindex, gateway);
+  const resolved = !link.ethernet || (entry !== null && resolvedStates.has(entry.state));
+  return {
+    family,
+    source,
+    gateway,
+    gatewayMac: resolved ? (entry?.mac ?? null) : null,
+    neighbour: resolved ? 'resolved' : entry?.state === 'failed' ? 'failed' : 'unknown',
+    ready: true,
+    detail: `from ${source.toString()} through ${gateway.toString()}`,
+  };
+}
+
+export function uplinkFacts(uplink: UplinkConfig, links: Map<string, KernelLink>, view: KernelView): UplinkFacts {
+  const link = links.get(uplink.interface) ?? null;
+  const { up, detail } = linkState(uplink.interface, link);
+  return {
+    uplink: uplink.name,
+    link,
+    linkUp: up,
+    linkDetail: detail,
+    paths: familiesOf(uplink).map((family) => pathFacts(uplink, family, link, view)),
+  };
+}
+
+export function allFacts(config: Config, view: KernelView): UplinkFacts[] {
+  const links = linksByName(view);
+  return config.uplinks.map((uplink) => uplinkFacts(uplink, links, view));
+}

@@ -1,0 +1,122 @@
+/** ControllerService over a running Controller: what the API reads and what operators ask for. */
+import { DetourError } from '../errors.js';
+import type { IpAddress } from '../net/ip-address.js';
+import type { Controller } from './controller.js';
+import { lookup } from './lookup.js';
+import type { ControllerService, EventEntry, HealthSummary, InterfaceStatus, LookupAnswer, RouteStatus, UplinkStatus } from './service.js';
+import { forwardingOf, healthStatus, interfaceStatuses, routeStatuses, uplinkStatuses } from './status.js';
+import type { StatusInputs } from './status.js';
+
+const US_PER_MS = 1000;
+
+export class LiveService implements ControllerService {
+  readonly #controller: Controller;
+
+  constructor(controller: Controller) {
+    this.#controller = controller;
+  }
+
+  #inputs(): StatusInputs {
+    const c = this.#controller;
+    return {
+      config: c.config,
+      view: c.view(),
+      facts: c.facts,
+      paths: c.paths(),
+      groups: c.groups(),
+      ports: c.ports,
+      uplinkIndex: c.uplinkIndex,
+      routeProblems: c.routeProblems(),
+      programmed: c.ready && c.problems.length === 0,
+    };
+  }
+
+  ready(): boolean {
+    return this.#controller.ready;
+  }
+
+  health(): HealthSummary {
+    const c = this.#controller;
+    const inputs = this.#inputs();
+    const problems = [...c.problems, ...[...inputs.routeProblems].map(([prefix, text]) => `route ${prefix}: ${text}`)];
+    const families = c.allDown();
+    const notes = c.config.uplinks.flatMap((uplink) => {
+      const { by, reason } = forwardingOf(inputs, uplink);
+      return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is forwarded by the stack: ${reason}`] : [];
+    });
+    return {
+      status: healthStatus({ groups: inputs.groups, paths: inputs.paths, allDown: families, problems }),
+      mode: c.config.mode,
+      problems: [...problems, ...notes],
+      families,
+      uptimeMs: Math.round((c.planes.clock.nowUs() - c.startedUs) / US_PER_MS),
+    };
+  }
+
+  uplinks(): UplinkStatus[] {
+    return uplinkStatuses(this.#inputs(), this.#controller.planes.plane.readNextHopCounters());
+  }
+
+  groups(): ReturnType<ControllerService['groups']> {
+    return this.#controller.groups();
+  }
+
+  routes(): RouteStatus[] {
+    return routeStatuses(this.#inputs());
+  }
+
+  interfaces(): InterfaceStatus[] {
+    return interfaceStatuses(this.#inputs(), this.#controller.planes.plane.readReasonCounters());
+  }
+
+  lookup(to: IpAddress, from: IpAddress | null): LookupAnswer {
+    return lookup(this.#inputs(), to, from);
+  }
+
+  events(after: number, limit: number): ReturnType<ControllerService['events']> {
+    return this.#controller.events.read(after, limit);
+  }
+
+  onEvent(listener: (entry: EventEntry) => void): () => void {
+    return this.#controller.events.onAppend(listener);
+  }
+
+  drain(uplink: string, by: string): void {
+    this.#knownUplink(uplink);
+    this.#controller.dispatch({ type: 'drain', uplink, by });
+  }
+
+  undrain(uplink: string, by: string): void {
+    this.#knownUplink(uplink);
+    this.#controller.dispatch({ type: 'undrain', uplink, by });
+  }
+
+  force(group: string, uplink: string, by: string): void {
+    const config = this.#knownGroup(group);
+    this.#knownUplink(uplink);
+    const members = config.tiers.flat().map((member) => member.uplink);
+    if (!members.includes(uplink)) throw new DetourError('NOT_A_MEMBER', { uplink, group, members: members.join(', ') });
+    this.#controller.dispatch({ type: 'force', group, uplink, by });
+  }
+
+  auto(group: string, by: string): void {
+    this.#knownGroup(group);
+    this.#controller.dispatch({ type: 'auto', group, by });
+  }
+
+  statistics(): Record<string, number> {
+    return this.#controller.planes.telemetry.statistics();
+  }
+
+  #knownUplink(uplink: string): void {
+    const names = this.#controller.config.uplinks.map((entry) => entry.name);
+    if (!names.includes(uplink)) throw new DetourError('UPLINK_UNKNOWN', { uplink, known: names.join(', ') });
+  }
+
+  #knownGroup(group: string): (typeof this.#controller)['config']['groups'][number] {
+    const { groups } = this.#controller.config;
+    const found = groups.find((entry) => entry.name === group);
+    if (!found) throw new DetourError('GROUP_UNKNOWN', { group, known: groups.map((entry) => entry.name).join(', ') });
+    return found;
+  }
+}

@@ -1,0 +1,126 @@
+/** `detour lookup`: which route, group and next hop a packet would take, and why. Pure. */
+import type { Config } from '../config/types.js';
+import type { GroupView, PathView } from '../engine/types.js';
+import type { IpAddress } from '../net/ip-address.js';
+import type { Prefix } from '../net/prefix.js';
+import type { UplinkFacts } from './facts.js';
+import { placements } from './intents.js';
+import type { KernelRoute, KernelView } from './ports.js';
+import type { LookupAnswer } from './service.js';
+
+export interface LookupInputs {
+  config: Config;
+  view: KernelView;
+  facts: readonly UplinkFacts[];
+  groups: readonly GroupView[];
+  paths: readonly PathView[];
+}
+
+type Match =
+  | { by: 'config'; prefix: Prefix; target: Config['routes'][number]['target'] }
+  | { by: 'kernel'; prefix: Prefix; route: KernelRoute };
+
+/** Longest prefix wins; at equal length a local address, then Detour's own route, then a foreign one. */
+function match({ config, view }: LookupInputs, to: IpAddress): Match | null {
+  let best: Match | null = null;
+  let bestRank = -1;
+  const consider = (candidate: Match, rank: number): void => {
+    const { prefix } = candidate;
+    if (prefix.family !== to.family || !prefix.contains(to)) return;
+    const score = prefix.length * 4 + rank;
+    if (score > bestRank) [best, bestRank] = [candidate, score];
+  };
+  for (const route of view.routes) {
+    consider(
+      { by: 'kernel', prefix: route.prefix, route },
+      route.type === 'local' || route.type === 'broadcast' ? 2 : 0,
+    );
+  }
+  for (const { prefix, target } of config.routes) consider({ by: 'config', prefix, target }, 1);
+  return best;
+}
+
+const nothing = { uplink: null, interface: null, gateway: null, forwardedBy: 'none' } as const;
+
+function byKernel(route: KernelRoute, inputs: LookupInputs, base: Pick<LookupAnswer, 'to' | 'from'>): LookupAnswer {
+  const prefix = route.prefix.toString();
+  const link = route.ifindex === null ? null : (inputs.view.links.get(route.ifindex) ?? null);
+  const local = route.type === 'local' || route.type === 'broadcast';
+  const why = [
+    `${prefix} is the longest matching prefix`,
+    local
+      ? 'it is an address of this machine: the stack takes the packet'
+      : `it is a kernel route of protocol ${route.protocol}, not Detour's: the kernel FIB decides`,
+  ];
+  const unicast = route.type === 'unicast';
+  return {
+    ...base,
+    ...nothing,
+    prefix,
+    target: local ? 'local' : `kernel ${route.type}`,
+    interface: link?.name ?? null,
+    gateway: route.gateway?.toString() ?? null,
+    forwardedBy: unicast ? forwarder(inputs, link?.name ?? null) : local ? 'stack' : 'none',
+    why,
+  };
+}
+
+function forwarder(inputs: LookupInputs, interfaceName: string | null): 'xdp' | 'stack' {
+  if (inputs.config.mode === 'observe' || interfaceName === null) return 'stack';
+  const placement = placements(inputs.config, inputs.view).get(interfaceName);
+  const uplink = inputs.config.uplinks.find((entry) => entry.interface === interfaceName);
+  return placement?.port && placement.redirectOk && uplink?.forwarding !== 'stack' ? 'xdp' : 'stack';
+}
+
+function byGroup(
+  name: string,
+  prefix: Prefix,
+  inputs: LookupInputs,
+  base: Pick<LookupAnswer, 'to' | 'from'>,
+): LookupAnswer {
+  const why = [`${prefix.toString()} is the longest matching prefix, it leads to group ${name}`];
+  const group = inputs.groups.find((entry) => entry.group === name && entry.family === prefix.family);
+  const target = `group ${name}`;
+  if (!group || group.active.length === 0) {
+    why.push(`no member of ${name} is alive for IPv${prefix.family}: the stack answers`);
+    return { ...base, ...nothing, prefix: prefix.toString(), target, why };
+  }
+  const [first] = group.active;
+  if (group.active.length > 1)
+    why.push(`${group.active.join(', ')} share the flows by weight; the flow's hash decides`);
+  for (const uplink of group.active) {
+    const path = inputs.paths.find((entry) => entry.uplink === uplink && entry.family === prefix.family);
+    if (path) why.push(`${uplink} is ${path.state}: ${path.kept ?? path.cause}`);
+  }
+  const fact = inputs.facts.find((entry) => entry.uplink === first);
+  const gateway = fact?.paths.find((entry) => entry.family === prefix.family)?.gateway ?? null;
+  const config = inputs.config.uplinks.find((entry) => entry.name === first);
+  return {
+    ...base,
+    prefix: prefix.toString(),
+    target,
+    uplink: group.active.length === 1 ? (first ?? null) : group.active.join(', '),
+    interface: config?.interface ?? null,
+    gateway: gateway?.toString() ?? null,
+    forwardedBy: forwarder(inputs, config?.interface ?? null),
+    why,
+  };
+}
+
+export function lookup(inputs: LookupInputs, to: IpAddress, from: IpAddress | null): LookupAnswer {
+  const base = { to: to.toString(), from: from?.toString() ?? null };
+  const found = match(inputs, to);
+  if (!found) {
+    return {
+      ...base,
+      ...nothing,
+      prefix: null,
+      target: 'none',
+      why: [`no route matches ${to.toString()}: the stack answers`],
+    };
+  }
+  if (found.by === 'kernel') return byKernel(found.route, inputs, base);
+  if (found.target.kind === 'group') return byGroup(found.target.group, found.prefix, inputs, base);
+  const why = [`${found.prefix.toString()} is the longest matching prefix, it is a blackhole: dropped`];
+  return { ...base, ...nothing, prefix: found.prefix.toString(), target: 'blackhole', why };
+}

@@ -1,0 +1,113 @@
+/** The controller's state in the words of service.ts. Pure. */
+import type { Config } from '../config/types.js';
+import type { AllDownView, GroupView, PathView } from '../engine/types.js';
+import { nextHopIdOf } from './ids.js';
+import type { NameIndex } from './ids.js';
+import { placements } from './intents.js';
+import type { UplinkFacts } from './facts.js';
+import type { KernelView, NextHopId, PortStatus, TrafficCounter } from './ports.js';
+import type { HealthSummary, InterfaceStatus, PathStatus, RouteStatus, UplinkStatus } from './service.js';
+
+export interface StatusInputs {
+  config: Config;
+  view: KernelView;
+  facts: readonly UplinkFacts[];
+  paths: readonly PathView[];
+  groups: readonly GroupView[];
+  ports: readonly PortStatus[];
+  uplinkIndex: NameIndex;
+  routeProblems: ReadonlyMap<string, string>;
+  /** The last reconciliation wrote everything. */
+  programmed: boolean;
+}
+
+const noTraffic: TrafficCounter = { packets: 0n, bytes: 0n };
+
+export function forwardingOf(inputs: StatusInputs, uplink: Config['uplinks'][number]): UplinkStatus['forwarding'] {
+  if (inputs.config.mode === 'observe') return { by: 'stack', reason: 'mode is observe: Detour changes nothing' };
+  if (uplink.forwarding === 'stack') return { by: 'stack', reason: 'configured: forwarding is stack' };
+  const placement = placements(inputs.config, inputs.view).get(uplink.interface);
+  if (!placement) return { by: 'stack', reason: `interface ${uplink.interface} does not exist` };
+  if (placement.reason !== null) return { by: 'stack', reason: placement.reason };
+  const port = inputs.ports.find((entry) => entry.ifindex === placement.port?.ifindex);
+  if (!port || port.xdp === 'none') return { by: 'stack', reason: port?.reason ?? 'no XDP program is attached' };
+  return { by: 'xdp', reason: port.reason };
+}
+
+export function uplinkStatuses(inputs: StatusInputs, counters: ReadonlyMap<NextHopId, TrafficCounter>): UplinkStatus[] {
+  return inputs.config.uplinks.map((uplink) => {
+    const fact = inputs.facts.find((entry) => entry.uplink === uplink.name);
+    const views = inputs.paths.filter((view) => view.uplink === uplink.name);
+    const paths = views.map((view): PathStatus => {
+      const path = fact?.paths.find((entry) => entry.family === view.family);
+      const id = nextHopIdOf(inputs.uplinkIndex.of(uplink.name), view.family);
+      return {
+        ...view,
+        gateway: path?.gateway?.toString() ?? null,
+        gatewayMac: path?.gatewayMac?.toString() ?? null,
+        source: path?.source?.toString() ?? null,
+        transmitted: counters.get(id) ?? noTraffic,
+      };
+    });
+    return {
+      name: uplink.name,
+      interface: uplink.interface,
+      ifindex: fact?.link?.ifindex ?? null,
+      forwarding: forwardingOf(inputs, uplink),
+      drained: views.some((view) => view.state === 'drained'),
+      paths,
+    };
+  });
+}
+
+export function routeStatuses(inputs: StatusInputs): RouteStatus[] {
+  const active = inputs.config.mode === 'active';
+  return inputs.config.routes.map(({ prefix, target }) => {
+    const problem = inputs.routeProblems.get(prefix.toString()) ?? null;
+    const carried =
+      target.kind === 'blackhole' ||
+      inputs.groups.some((g) => g.group === target.group && g.family === prefix.family && g.active.length > 0);
+    const group = target.kind === 'group' ? `group ${target.group}` : 'blackhole';
+    const programmed = active && inputs.programmed && carried;
+    return { prefix: prefix.toString(), target: group, programmed: { xdp: programmed, kernel: programmed }, problem };
+  });
+}
+
+export function interfaceStatuses(
+  inputs: StatusInputs,
+  reasons: ReadonlyMap<number, Record<string, bigint>>,
+): InterfaceStatus[] {
+  const uplinks = new Set(inputs.config.uplinks.map((uplink) => uplink.interface));
+  return [...placements(inputs.config, inputs.view)].map(([name, { link, port, vlanId, reason }]) => {
+    const status = inputs.ports.find((entry) => entry.ifindex === port?.ifindex);
+    return {
+      name,
+      ifindex: link.ifindex,
+      role: uplinks.has(name) ? 'uplink' : 'interface',
+      port: port?.name ?? name,
+      vlanId: vlanId === 0 ? null : vlanId,
+      mac: link.mac?.toString() ?? null,
+      mtu: link.mtu,
+      carrier: link.carrier,
+      xdp: status?.xdp ?? 'none',
+      reason: reason ?? status?.reason ?? null,
+      reasons: reasons.get(link.ifindex) ?? {},
+    };
+  });
+}
+
+/** Groups in the families that the routes need, paths that ought to work. */
+export interface HealthInputs {
+  groups: readonly GroupView[];
+  paths: readonly PathView[];
+  allDown: readonly AllDownView[];
+  problems: readonly string[];
+}
+
+/** `down`: no group carries traffic, or every path is judged down. `degraded`: something is wrong, traffic flows. */
+export function healthStatus({ groups, paths, allDown, problems }: HealthInputs): HealthSummary['status'] {
+  const carrying = groups.filter((group) => group.active.length > 0);
+  if (carrying.length === 0 || (allDown.length > 0 && allDown.every((family) => family.suspected))) return 'down';
+  const ailing = paths.some((path) => path.state === 'down' || path.state === 'degraded' || path.state === 'init');
+  return carrying.length < groups.length || ailing || problems.length > 0 ? 'degraded' : 'ok';
+}
