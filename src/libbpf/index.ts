@@ -1,0 +1,11 @@
+/** libbpf-ts: libbpf for TypeScript. See README.md beside this file. */
+export { Btf, type BtfEnumerator, type BtfMember, type BtfType, type BtfVariableSection } from './btf.js';
+export { btfCodec, bytesCodec, u32Codec, u64Codec, type Codec } from './codec.js';
+export { elfSection } from './elf.js';
+export { BpfError, errnoName } from './errors.js';
+export { queryXdp, type LinkInfo, type MapInfo, type ProgramInfo, type XdpState } from './info.js';
+export { BpfLink, XdpLink } from './link.js';
+export { BpfMap, MapType, possibleCpus, type MapCodecs } from './map.js';
+export { BpfObject, BpfObjectSpec, mapDifference, type MapDefinition } from './object.js';
+export { isBpffs } from './pin.js';
+export { BpfProgram, type AttachXdpOptions } from './program.js';
