@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * Detour's own traffic, taken out before the guards: a reply may arrive with TTL 1 or from a link-local gateway, and
+ * works in observe mode too.
+ */
+#ifndef DETOUR_CONTROL_H
+#define DETOUR_CONTROL_H
+
+#include "packet.h"
+#include "probe.h"
+
+static __always_inline enum detour_reason control(const struct packet *packet)
+{
+	return receive_probe_reply(packet);
+}
+
+#endif

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0-only
+/*
+ * The forwarding program, twice: user space loads detour_xdp_frags where the kernel and the driver take multi-buffer
+ * frames, and detour_xdp elsewhere (bpf_program__set_autoload). They differ in nothing else.
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi_types.h"
+#include "path.h"
+
+SEC("xdp")
+int detour_xdp(struct xdp_md *ctx)
+{
+	return run_path(ctx);
+}
+
+SEC("xdp.frags")
+int detour_xdp_frags(struct xdp_md *ctx)
+{
+	return run_path(ctx);
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
