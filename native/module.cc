@@ -2,7 +2,11 @@
 #include "clock.h"
 #include "environment.h"
 #include "errors.h"
+#include "map_batch.h"
+#include "mapped_array.h"
 #include "netlink.h"
+#include "program_run.h"
+#include "ring_buffer.h"
 
 #include <napi.h>
 
@@ -40,6 +44,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 {
 	Environment::create(env);
 	addFunction<jsMonotonicNs>(exports, "monotonicNs");
+	addFunction<mapUpdateBatch>(exports, "mapUpdateBatch");
+	addFunction<mapDeleteBatch>(exports, "mapDeleteBatch");
+	addFunction<mapReadArray>(exports, "mapReadArray");
+	addFunction<mapReadAll>(exports, "mapReadAll");
+	addFunction<programTestRun>(exports, "programTestRun");
+	addClass<RingBuffer>(exports, "openRingBuffer");
+	addClass<MappedArray>(exports, "mapArray");
 	addClass<NetlinkSocket>(exports, "openNetlink");
 	return exports;
 }

@@ -17,6 +17,8 @@ export interface RingBuffer {
   /**
    * Copies the records that are ready into `into`, each as u32 length, u32 zero, data, padded to 8 bytes.
    * @returns bytes written; call again while it is greater than 0. 0: nothing is left.
+   * `onReadable` comes again and again until everything is drained. A record that does not fit into an empty `into`
+   * is a TypeError that says how many bytes it needs.
    */
   drain(into: Uint8Array): number;
   close(): void;
@@ -24,7 +26,10 @@ export interface RingBuffer {
 
 /** A BPF_F_MMAPABLE array map in this process's memory. Indices and sizes are in elements. */
 export interface MappedArray {
-  /** The memory itself; detached by close(). */
+  /**
+   * The memory itself; detached by close(). Where the map is not mapped writable: a copy of this moment, because
+   * JavaScript knows no read-only memory. Throws where the engine refuses external ArrayBuffers (V8 sandbox).
+   */
   readonly bytes: Uint8Array;
   load32(byteOffset: number): number;
   load64(byteOffset: number): bigint;
@@ -233,21 +238,25 @@ export interface NativeAddon {
   mapArray(mapFd: number, byteLength: number, writable: boolean): MappedArray;
   /** BPF_MAP_UPDATE_BATCH where the map type has it, otherwise one call each. Returns elements written. */
   mapUpdateBatch(mapFd: number, keys: Uint8Array, values: Uint8Array, count: number, flags: number): number;
+  /** A key that is not in the map is passed over. Returns elements deleted. */
   mapDeleteBatch(mapFd: number, keys: Uint8Array, count: number): number;
   /** Reads `count` elements of an array map from index 0 (all CPUs of a per-CPU one) into `values`. */
   mapReadArray(mapFd: number, count: number, values: Uint8Array): void;
-  /** All pairs of a hash or LPM map; keys and values are concatenated. */
+  /** All pairs of a hash or LPM map; keys and values are concatenated. NativeError E2BIG: more than `maxEntries`. */
   mapReadAll(
     mapFd: number,
     keySize: number,
     valueSize: number,
     maxEntries: number,
   ): { keys: Uint8Array; values: Uint8Array; count: number };
-  /** BPF_PROG_TEST_RUN of one XDP program with one frame. */
+  /**
+   * BPF_PROG_TEST_RUN of one XDP program with one frame. `netns`: the namespace in which the interface is looked up
+   * (and with it the kernel FIB that bpf_fib_lookup asks); absent: the current one. `durationNs` is the mean of `repeat`.
+   */
   programTestRun(
     programFd: number,
     frame: Uint8Array,
-    context: { ingressIfindex: number; rxQueueIndex: number } | null,
+    context: { ingressIfindex: number; rxQueueIndex: number; netns?: string } | null,
     repeat: number,
   ): { verdict: number; frame: Buffer; durationNs: number };
   /** BPF_F_TEST_XDP_LIVE_FRAMES: frames really leave. Resolves with the wall time used. */
