@@ -127,6 +127,18 @@ export function check(result: number, call: string, subject?: string): number {
   return result;
 }
 
+interface Libc {
+  if_indextoname(ifindex: number, name: Buffer): Address;
+}
+
+let libc: Libc | undefined;
+
+/** Whether this network namespace has a device with that index. */
+export function deviceExists(ifindex: number): boolean {
+  libc ??= ffi.Library(null, { if_indextoname: ['uint64', ['uint32', 'pointer']] }) as unknown as Libc;
+  return libc.if_indextoname(ifindex, Buffer.alloc(16)) !== 0;
+}
+
 /** Copies `size` bytes that C memory holds. */
 export function copyMemory(pointer: Buffer, size: number): Buffer {
   return Buffer.from(ref.reinterpret(pointer, size));

@@ -121,7 +121,7 @@ function bigIntegerCodec(signed: boolean): Codec<unknown> {
       const fits =
         typeof value === 'bigint' && (signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value)) === value;
       if (!fits)
-        throw new RangeError(`expected a ${signed ? 'signed' : 'unsigned'} 64-bit bigint, got ${describe(value)}`);
+        throw new RangeError(`expected ${signed ? 'a signed' : 'an unsigned'} 64-bit bigint, got ${describe(value)}`);
       view.setBigUint64(offset, BigInt.asUintN(64, value), true);
     },
   };
@@ -267,8 +267,8 @@ function bitField(member: BtfMember): Field {
   };
 }
 
-/** Puts the field's name before the message of an error, so that nested records name the whole path. */
-function inField(name: string, action: () => void): void {
+/** @internal Puts the field's name before the message of an error, so that nested records name the whole path. */
+export function inField(name: string, action: () => void): void {
   try {
     action();
   } catch (error) {

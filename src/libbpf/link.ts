@@ -17,16 +17,9 @@ export class BpfLink {
     this.#subject = subject;
   }
 
-  /** @throws BpfError when `path` is not a pinned link (EINVAL or ENOENT). */
+  /** @throws BpfError when `path` is not there (ENOENT) or not a link (EINVAL). */
   static openPinned(path: string): BpfLink {
-    const fd = getPinned(path, 'link');
-    try {
-      linkInfo(fd);
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-    return new BpfLink(fd, `link ${path}`);
+    return new BpfLink(getPinned(path, 'link'), `link ${path}`);
   }
 
   /** @throws BpfError after close(). */

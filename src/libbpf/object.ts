@@ -4,7 +4,7 @@
  */
 import { addressOf, check, copyMemory, lastErrno, libbpf, type Address } from './bindings.js';
 import { Btf } from './btf.js';
-import { btfCodec, plainCodec, type Codec } from './codec.js';
+import { btfCodec, inField, plainCodec, type Codec } from './codec.js';
 import { BpfError } from './errors.js';
 import { mapInfo, type MapInfo } from './info.js';
 import { withLibbpfLog } from './log.js';
@@ -86,7 +86,8 @@ export class BpfObjectSpec {
     const size = Buffer.alloc(8);
     const memory = libbpf().bpf_map__initial_value(section.handle, size);
     const bytes = copyMemory(memory, Number(size.readBigUInt64LE()));
-    variable.codec.encode(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), variable.offset, value);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    inField(name, () => variable.codec.encode(view, variable.offset, value));
     const result = libbpf().bpf_map__set_initial_value(section.handle, bytes, bytes.length);
     check(result, 'bpf_map__set_initial_value', name);
     return this;

@@ -1,12 +1,14 @@
 /** A loaded BPF program. */
 import { closeSync } from 'node:fs';
-import { check, lastErrno, libbpf, type Address } from './bindings.js';
+import { check, deviceExists, lastErrno, libbpf, type Address } from './bindings.js';
 import { BpfError } from './errors.js';
 import { programInfo, type ProgramInfo } from './info.js';
 import { BpfLink, XdpLink } from './link.js';
 import { withLibbpfLog } from './log.js';
 import { getPinned, pinTo } from './pin.js';
 
+const ENODEV = -19;
+const EINVAL = -22;
 const BPF_XDP = 37; // enum bpf_attach_type
 const XDP_FLAGS_SKB_MODE = 1 << 1;
 const XDP_FLAGS_DRV_MODE = 1 << 2;
@@ -102,7 +104,9 @@ export class BpfProgram {
     options.writeBigUInt64LE(BigInt(LINK_CREATE_OPTIONS_BYTES), 0);
     options.writeUInt32LE(mode === 'native' ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE, 8);
     const subject = `program ${this.name} on ifindex ${ifindex}, ${mode} mode`;
-    const fd = check(libbpf().bpf_link_create(this.fd, ifindex, BPF_XDP, options), 'bpf_link_create', subject);
+    const fd = libbpf().bpf_link_create(this.fd, ifindex, BPF_XDP, options);
+    // The kernel says EINVAL for a missing device, as for much else.
+    check(fd === EINVAL && !deviceExists(ifindex) ? ENODEV : fd, 'bpf_link_create', subject);
     return new XdpLink(fd, subject, ifindex, mode, fallbackReason);
   }
 }
