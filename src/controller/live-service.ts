@@ -1,9 +1,18 @@
 /** ControllerService over a running Controller: what the API reads and what operators ask for. */
+import type { GroupConfig } from '../config/types.js';
 import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import type { Controller } from './controller.js';
 import { lookup } from './lookup.js';
-import type { ControllerService, EventEntry, HealthSummary, InterfaceStatus, LookupAnswer, RouteStatus, UplinkStatus } from './service.js';
+import type {
+  ControllerService,
+  EventEntry,
+  HealthSummary,
+  InterfaceStatus,
+  LookupAnswer,
+  RouteStatus,
+  UplinkStatus,
+} from './service.js';
 import { forwardingOf, healthStatus, interfaceStatuses, routeStatuses, uplinkStatuses } from './status.js';
 import type { StatusInputs } from './status.js';
 
@@ -95,7 +104,8 @@ export class LiveService implements ControllerService {
     const config = this.#knownGroup(group);
     this.#knownUplink(uplink);
     const members = config.tiers.flat().map((member) => member.uplink);
-    if (!members.includes(uplink)) throw new DetourError('NOT_A_MEMBER', { uplink, group, members: members.join(', ') });
+    if (!members.includes(uplink))
+      throw new DetourError('NOT_A_MEMBER', { uplink, group, members: members.join(', ') });
     this.#controller.dispatch({ type: 'force', group, uplink, by });
   }
 
@@ -113,7 +123,7 @@ export class LiveService implements ControllerService {
     if (!names.includes(uplink)) throw new DetourError('UPLINK_UNKNOWN', { uplink, known: names.join(', ') });
   }
 
-  #knownGroup(group: string): (typeof this.#controller)['config']['groups'][number] {
+  #knownGroup(group: string): GroupConfig {
     const { groups } = this.#controller.config;
     const found = groups.find((entry) => entry.name === group);
     if (!found) throw new DetourError('GROUP_UNKNOWN', { group, known: groups.map((entry) => entry.name).join(', ') });

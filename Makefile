@@ -1,0 +1,82 @@
+# Detour. `make help` lists the targets. V=1 shows the commands.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+
+Q := $(if $(filter-out 0,$(V)),,@)
+
+NODE_MODULES := node_modules/.package-lock.json
+SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+DIST := dist/.stamp
+
+include bpf/build.mk
+
+.PHONY: help build test test-unit test-vm lint format demo run load unload bench abi clean system native
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-22s %s\n", $$1, $$2}'
+
+system:
+	$(Q)scripts/install-packages.sh build lab
+
+$(NODE_MODULES): package.json package-lock.json .npmrc | system
+	@echo "  NPM     ci"
+	$(Q)npm ci --silent $(if $(filter 1,$(V)),--loglevel=notice)
+	$(Q)touch $@
+
+native: $(NODE_MODULES) | system
+	$(Q)V=$(or $(V),0) scripts/build-native.sh
+
+$(BPF_OBJECTS): | system
+
+$(DIST): $(SOURCES) tsconfig.json tsconfig.build.json $(NODE_MODULES)
+	@echo "  TSC     dist"
+	$(Q)npx --no-install tsc -p tsconfig.build.json
+	$(Q)touch $@
+
+build: system native bpf $(DIST) ## Install what is missing, compile BPF objects, addon and TypeScript
+
+test: build ## All tests; ends with "N passed, N failed"
+	$(Q)scripts/install-packages.sh test vm
+	$(Q)node scripts/test.mjs all
+
+test-unit: build ## Unit and API tests only: no root needed
+	$(Q)node scripts/test.mjs unit
+
+test-vm: build ## BPF and namespace tests in QEMU: KERNEL=6.1 (default) or 6.12
+	$(Q)scripts/install-packages.sh test vm
+	$(Q)scripts/test-vm.sh $(or $(KERNEL),6.1)
+
+lint: $(NODE_MODULES) ## ESLint, Prettier, clang-format and the type checker
+	$(Q)scripts/install-packages.sh test
+	$(Q)node scripts/test.mjs lint
+
+format: $(NODE_MODULES) ## Rewrite sources in the house style
+	$(Q)npx --no-install prettier --log-level warn --write src test scripts '*.{ts,json,mjs}' docs
+	$(Q)clang-format-19 -i bpf/*.h bpf/*.c native/*.cc native/*.h
+
+demo: build ## Build a lab in network namespaces, cut and silence uplinks, print what happened
+	$(Q)node dist/lab/demo.js
+
+run: build ## Run the controller: CONFIG=detour.yaml
+	$(Q)[ -n "$(CONFIG)" ] || { echo 'make run: name the configuration: make run CONFIG=detour.yaml' >&2; exit 64; }
+	$(Q)exec node dist/cli/main.js run "$(CONFIG)"
+
+load: build ## Attach the XDP program without a controller: IFACES="eth0 eth1"
+	$(Q)[ -n "$(IFACES)" ] || { echo 'make load: name the interfaces: make load IFACES="eth0 eth1"' >&2; exit 64; }
+	$(Q)node dist/cli/main.js load $(IFACES)
+
+unload: build ## Detach every program of Detour's and remove its pins
+	$(Q)node dist/cli/main.js unload
+
+bench: build ## Measure side by side: BENCH=forward, idle, ...; without BENCH all of them
+	$(Q)scripts/install-packages.sh test
+	$(Q)node dist/bench/main.js $(BENCH)
+
+abi: bpf $(NODE_MODULES) ## Generate src/abi/ from the BPF objects' BTF
+	$(Q)node scripts/generate-abi.mjs
+
+clean: ## Remove everything that was built
+	$(Q)rm -rf build dist native/build
