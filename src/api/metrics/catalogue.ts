@@ -1,0 +1,115 @@
+/**
+ * Every metric with its kind, labels and help text; docs/metrics.md has one row for each, which a test asserts.
+ * Base units as Prometheus wants them: seconds, bytes, ratios from 0 to 1.
+ */
+export interface MetricDefinition {
+  kind: 'gauge' | 'counter';
+  labels: readonly string[];
+  help: string;
+}
+
+const path = ['uplink', 'family'] as const;
+const target = ['uplink', 'family', 'probe', 'target'] as const;
+
+export const metricCatalogue = {
+  detour_build_info: { kind: 'gauge', labels: ['version'], help: 'Always 1; the label says which version runs.' },
+  detour_ready: { kind: 'gauge', labels: [], help: '1 once the first configuration has been programmed.' },
+  detour_uptime_seconds: { kind: 'gauge', labels: [], help: 'Time since the controller started.' },
+  detour_observe_mode: { kind: 'gauge', labels: [], help: '1 in mode "observe": it decides but changes nothing.' },
+  detour_problems: { kind: 'gauge', labels: [], help: 'Problems that GET /v1/health lists.' },
+
+  detour_path_state: {
+    kind: 'gauge',
+    labels: [...path, 'state'],
+    help: '1 for the state the path is in, 0 for the others.',
+  },
+  detour_path_state_seconds: { kind: 'gauge', labels: path, help: 'Time since the path entered its state.' },
+  detour_path_alive: { kind: 'gauge', labels: path, help: 'The liveness bit: 0 = no packet is sent by this path.' },
+  detour_path_failures_total: { kind: 'counter', labels: path, help: 'Times the path went down.' },
+  detour_path_damping_merit: { kind: 'gauge', labels: path, help: 'Figure of merit of flap damping (RFC 2439).' },
+  detour_path_damping_suppressed: { kind: 'gauge', labels: path, help: '1 while damping keeps the path out of use.' },
+  detour_path_transmitted_packets_total: {
+    kind: 'counter',
+    labels: path,
+    help: 'Packets that XDP sent to this next hop.',
+  },
+  detour_path_transmitted_bytes_total: { kind: 'counter', labels: path, help: 'Bytes that XDP sent to this next hop.' },
+  detour_uplink_drained: {
+    kind: 'gauge',
+    labels: ['uplink'],
+    help: '1 while an operator keeps the uplink out of use.',
+  },
+  detour_uplink_xdp: { kind: 'gauge', labels: ['uplink', 'interface'], help: '1: forwarded by XDP; 0: by the stack.' },
+
+  detour_target_good: {
+    kind: 'gauge',
+    labels: target,
+    help: '1: the target answers; 0: it does not; absent: not judged yet.',
+  },
+  detour_target_loss_ratio: { kind: 'gauge', labels: target, help: 'Lost probes in the sliding window, 0 to 1.' },
+  detour_target_rtt_seconds: {
+    kind: 'gauge',
+    labels: target,
+    help: 'Mean round trip in the window; absent: no reply.',
+  },
+  detour_target_jitter_seconds: {
+    kind: 'gauge',
+    labels: target,
+    help: 'Mean difference of consecutive round trips in the window; absent: fewer than two replies.',
+  },
+
+  detour_group_active: {
+    kind: 'gauge',
+    labels: ['group', 'family', 'uplink'],
+    help: '1 for each member that carries traffic now, 0 for the others.',
+  },
+  detour_group_forced: {
+    kind: 'gauge',
+    labels: ['group', 'family'],
+    help: '1 while an operator has forced an uplink.',
+  },
+  detour_all_down_suspected: { kind: 'gauge', labels: ['family'], help: '1 while every path is judged down.' },
+  detour_all_down_believed: {
+    kind: 'gauge',
+    labels: ['family'],
+    help: '1 while enough paths agree that all are down.',
+  },
+
+  detour_routes: { kind: 'gauge', labels: [], help: 'Configured routes.' },
+  detour_routes_programmed: { kind: 'gauge', labels: ['plane'], help: 'Routes that the plane (xdp, kernel) has.' },
+  detour_routes_problems: { kind: 'gauge', labels: [], help: 'Routes with a problem.' },
+
+  detour_interface_carrier: { kind: 'gauge', labels: ['interface'], help: '1: the interface has carrier.' },
+  detour_interface_xdp_mode: {
+    kind: 'gauge',
+    labels: ['interface', 'mode'],
+    help: '1 for the mode in use: native, generic or none.',
+  },
+  detour_interface_packets_total: {
+    kind: 'counter',
+    labels: ['interface', 'reason'],
+    help: 'Packets received by the XDP program, by what was done with them.',
+  },
+
+  detour_events_total: { kind: 'counter', labels: [], help: 'Entries ever written to the event log.' },
+  detour_event_streams: { kind: 'gauge', labels: [], help: 'Live event streams that are open.' },
+
+  process_cpu_seconds_total: { kind: 'counter', labels: [], help: 'CPU time of the controller, user and system.' },
+  process_resident_memory_bytes: { kind: 'gauge', labels: [], help: 'Resident memory of the controller.' },
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof metricCatalogue;
+
+/**
+ * Metric of a statistic of a part: "health.probesSent_total" -> detour_health_probes_sent_total. A name that ends in
+ * `total` is a counter, everything else a gauge.
+ */
+export function statisticMetric(name: string): { name: string; kind: 'gauge' | 'counter' } {
+  const snake = name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '');
+  const metric = `detour_${snake.replace(/^detour_/, '')}`;
+  return { name: metric, kind: metric.endsWith('_total') ? 'counter' : 'gauge' };
+}

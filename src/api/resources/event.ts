@@ -1,0 +1,86 @@
+/** Entries of the event log: one schema for each kind of record, in the list and in the live stream alike. */
+import { Type, type Static } from 'typebox';
+import type { EventEntry } from '../../controller/service.js';
+import { closed, FamilySchema, nullable, reference, TimeSchema } from './common.js';
+import { pathStates } from './uplink.js';
+
+const StateSchema = Type.Enum([...pathStates]);
+const at = { atUs: Type.Number({ description: 'monotonic clock of the controller, microseconds' }) };
+const cause = { cause: Type.String({ description: 'in words and figures' }) };
+
+export const RecordSchema = Type.Union(
+  [
+    Type.Object(
+      {
+        kind: Type.Literal('path'),
+        uplink: Type.String(),
+        family: FamilySchema,
+        from: StateSchema,
+        to: StateSchema,
+        alive: Type.Boolean(),
+        ...cause,
+        ...at,
+      },
+      closed,
+    ),
+    Type.Object(
+      {
+        kind: Type.Literal('group'),
+        group: Type.String(),
+        family: FamilySchema,
+        from: Type.Array(Type.String()),
+        to: Type.Array(Type.String()),
+        ...cause,
+        ...at,
+      },
+      closed,
+    ),
+    Type.Object(
+      {
+        kind: Type.Literal('all-down'),
+        family: FamilySchema,
+        believed: Type.Boolean(),
+        lastGood: nullable(Type.String()),
+        ...cause,
+        ...at,
+      },
+      closed,
+    ),
+    Type.Object({ kind: Type.Literal('all-down-ended'), family: FamilySchema, ...cause, ...at }, closed),
+    Type.Object({ kind: Type.Literal('operator'), what: Type.String(), by: Type.String(), ...at }, closed),
+    Type.Object({ kind: Type.Literal('blind'), durationUs: Type.Number(), ...cause, ...at }, closed),
+  ],
+  { $id: 'EventRecord', description: 'what happened; `kind` says which fields it has' },
+);
+
+export const EventSchema = Type.Object(
+  {
+    sequence: Type.Integer({ minimum: 0, description: 'the cursor; increases by one an entry' }),
+    time: TimeSchema,
+    record: reference(RecordSchema),
+  },
+  { ...closed, $id: 'Event' },
+);
+
+export const EventListSchema = Type.Object(
+  {
+    events: Type.Array(reference(EventSchema)),
+    oldest: Type.Integer({ description: 'lowest sequence number still kept' }),
+    newest: Type.Integer({ description: 'highest sequence number given' }),
+    next: Type.Integer({ description: '`after` of the next page' }),
+  },
+  { ...closed, $id: 'EventList' },
+);
+
+/** Data of the stream's `gap` message. */
+export const GapSchema = Type.Object(
+  { missedFrom: Type.Integer(), missedTo: Type.Integer(), reason: Type.String() },
+  { ...closed, $id: 'EventGap', description: 'entries that the stream cannot give any more' },
+);
+
+export type EventResource = Static<typeof EventSchema>;
+export type EventRecordResource = Static<typeof RecordSchema>;
+
+export function presentEvent(entry: EventEntry): EventResource {
+  return { sequence: entry.sequence, time: entry.time, record: entry.record };
+}
