@@ -1,0 +1,110 @@
+/** The real controller, as its own process in the lab's router namespace, from a real YAML file. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { request } from 'node:http';
+import { namespacePath } from './topology.js';
+
+export interface ControllerProcessOptions {
+  namespace: string;
+  configFile: string;
+  socket: string;
+  /** Where the controller's log lines go. */
+  onLine?: (line: string) => void;
+  timeoutMs?: number;
+}
+
+const STOP_TIMEOUT_MS = 10_000;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class ControllerProcess {
+  readonly #child: ChildProcess;
+  readonly #socket: string;
+  readonly #exited: Promise<number | null>;
+  #output = '';
+
+  private constructor(child: ChildProcess, socket: string, onLine: (line: string) => void) {
+    this.#child = child;
+    this.#socket = socket;
+    this.#exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output += text;
+        for (const line of text.split('\n')) if (line !== '') onLine(line);
+      });
+    }
+  }
+
+  /** Resolves when /readyz answers 200; rejects with the controller's output when it ends before that. */
+  static async start({
+    namespace,
+    configFile,
+    socket,
+    onLine = () => undefined,
+    timeoutMs = 20_000,
+  }: ControllerProcessOptions): Promise<ControllerProcess> {
+    const main = new URL('../cli/main.js', import.meta.url).pathname;
+    const child = spawn('nsenter', [`--net=${namespacePath(namespace)}`, process.execPath, main, 'run', configFile], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const controller = new ControllerProcess(child, socket, onLine);
+    const deadline = performance.now() + timeoutMs;
+    while (performance.now() < deadline) {
+      if (child.exitCode !== null)
+        throw new Error(`the controller ended with ${child.exitCode}: ${controller.#output}`);
+      const ready = await controller.call('GET', '/readyz').catch(() => null);
+      if (ready?.status === 200) return controller;
+      await sleep(20);
+    }
+    await controller.stop();
+    throw new Error(`the controller was not ready within ${timeoutMs} ms: ${controller.#output}`);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  /** One API call; resolves with status and parsed body. */
+  call(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; body: unknown }> {
+    return new Promise((resolve, reject) => {
+      const payload = body === undefined ? undefined : JSON.stringify(body);
+      const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
+      const call = request({ socketPath: this.#socket, method, path, headers, timeout: 5000 }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: parse(text) }));
+      });
+      call.on('error', reject);
+      call.on('timeout', () => call.destroy(new Error(`${method} ${path} took longer than 5 s`)));
+      call.end(payload);
+    });
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  exited(): Promise<number | null> {
+    return this.#exited;
+  }
+
+  /** SIGTERM, and SIGKILL if that is not enough. */
+  async stop(): Promise<number | null> {
+    if (this.#child.exitCode === null) this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const code = await this.#exited;
+    clearTimeout(timer);
+    return code;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}
