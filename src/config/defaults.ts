@@ -1,0 +1,60 @@
+/**
+ * What a configuration means where it says nothing. The schema shows these in the published JSON Schema and in
+ * docs/config.md; resolve.ts fills them in. `||` is never used for that: 0 and false are values.
+ */
+
+/** Main routing table (RT_TABLE_MAIN of linux/rtnetlink.h). */
+export const TABLE_MAIN = 254;
+
+export const PROBE_DEFAULTS = {
+  interval_ms: 1000,
+  fail_after: 3,
+  recover_after: 5,
+  window_samples: 64,
+  http_port: 80,
+  https_port: 443,
+  dns_port: 53,
+  expect_status: '200-299',
+  verify_certificate: true,
+  /** Queries for a name that every resolver can answer from its own priming data: the root's name servers. */
+  query: '.',
+  query_type: 'NS',
+} as const;
+
+/**
+ * RFC 2439 names the parameters and leaves the figures to the operator. These are for uplinks, not for BGP tables:
+ * the third failure within about a minute suppresses, and some four quiet minutes release.
+ */
+export const DAMPING_DEFAULTS = {
+  enabled: true,
+  penalty_per_failure: 1000,
+  cutoff_threshold: 2500,
+  reuse_threshold: 750,
+  half_life_ms: 120_000,
+  maximum_suppress_ms: 600_000,
+} as const;
+
+export const UPLINK_DEFAULTS = { gateway: 'auto', forwarding: 'xdp', hold_down_ms: 10_000 } as const;
+
+export const GROUP_DEFAULTS = { name: 'default', weight: 1, revert_delay_ms: 0 } as const;
+
+export const KERNEL_DEFAULTS = {
+  table: 'main',
+  metric: 10,
+  uplink_table_base: 6800,
+  mark_base: 0x44540000,
+  rule_priority: 6800,
+  nexthop_id_base: 680_000,
+  keep_on_exit: false,
+} as const;
+
+export const DATAPLANE_DEFAULTS = {
+  pin_path: '/sys/fs/bpf/detour',
+  xdp_mode: 'auto',
+  max_routes: 262_144,
+} as const;
+
+export const API_DEFAULTS = { socket: '/run/detour/detour.sock', listen: '127.0.0.1:8068' } as const;
+
+export const MODE_DEFAULT = 'active';
+export const LOG_LEVEL_DEFAULT = 'info';

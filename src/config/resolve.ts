@@ -1,0 +1,126 @@
+/** Draft of the file -> Config: names, defaults, and the rules that look at more than one value. */
+import { DATAPLANE_DEFAULTS, LOG_LEVEL_DEFAULT, MODE_DEFAULT } from './defaults.js';
+import { LIMITS } from './limits.js';
+import { resolveApi } from './resolve-api.js';
+import { resolveGroups, resolveRoutes } from './resolve-group.js';
+import { resolveKernel } from './resolve-kernel.js';
+import { resolveUplink } from './resolve-uplink.js';
+import type { Draft, Resolving } from './resolving.js';
+import type { ConfigFile } from './schema.js';
+import { targetsOf } from './target-key.js';
+import type { Config, InterfaceConfig, UplinkConfig } from './types.js';
+
+/**
+ * Never throws; what is wrong is reported to `run`. The result is a usable configuration only if nothing was reported
+ * here or by validate.ts.
+ */
+export function resolve(draft: Draft<ConfigFile>, run: Resolving): Config {
+  const entries = Object.entries(draft.uplinks ?? {});
+  const uplinks = entries.map(([name, uplink]) => resolveUplink(name, uplink ?? {}, run));
+  const uplinkNames = entries.map(([name]) => name);
+  const interfaces = resolveInterfaces(draft.interfaces ?? []);
+  checkInterfacesOnce(uplinks, interfaces, run);
+  checkSizes(uplinks, interfaces, run);
+  const groups = resolveGroups(draft.groups, uplinkNames, run);
+  const maxRoutes = draft.dataplane?.max_routes ?? DATAPLANE_DEFAULTS.max_routes;
+  return {
+    version: 1,
+    mode: draft.mode ?? MODE_DEFAULT,
+    uplinks,
+    groups,
+    routes: resolveRoutes(draft.routes, groups, uplinks, maxRoutes, run),
+    // Holes are only there when the item was wrong.
+    interfaces: interfaces.filter((item) => item !== undefined),
+    decision: { minimumAgreeing: minimumAgreeing(draft, uplinkNames.length, run) },
+    kernel: resolveKernel(draft.kernel, uplinkNames.length, run),
+    dataplane: {
+      pinPath: draft.dataplane?.pin_path ?? DATAPLANE_DEFAULTS.pin_path,
+      xdpMode: draft.dataplane?.xdp_mode ?? DATAPLANE_DEFAULTS.xdp_mode,
+      maxRoutes,
+    },
+    api: resolveApi(draft.api, run),
+    log: { level: draft.log?.level ?? LOG_LEVEL_DEFAULT },
+  };
+}
+
+function resolveInterfaces(drafts: NonNullable<Draft<ConfigFile>['interfaces']>): (InterfaceConfig | undefined)[] {
+  return drafts.map((draft) => {
+    const name = typeof draft === 'string' ? draft : draft?.name;
+    return name === undefined ? undefined : { name };
+  });
+}
+
+/** One XDP program, one gateway and one liveness per interface. */
+function checkInterfacesOnce(
+  uplinks: UplinkConfig[],
+  interfaces: (InterfaceConfig | undefined)[],
+  run: Resolving,
+): void {
+  const owners = new Map<string, string>();
+  for (const uplink of uplinks) {
+    if (uplink.interface === '') continue;
+    const owner = owners.get(uplink.interface);
+    if (owner === undefined) {
+      owners.set(uplink.interface, `uplink "${uplink.name}"`);
+    } else {
+      run.problem(
+        ['uplinks', uplink.name, 'interface'],
+        `${uplink.interface} is the interface of ${owner} already`,
+        'another interface, e.g. a VLAN device of its own',
+      );
+    }
+  }
+  interfaces.forEach((item, index) => {
+    if (item === undefined) return;
+    const owner = owners.get(item.name);
+    if (owner === undefined) {
+      owners.set(item.name, `interfaces[${index}]`);
+      return;
+    }
+    const rule = owner.startsWith('uplink')
+      ? `is the interface of ${owner} already: uplinks need not be listed here`
+      : `is there twice, first at ${owner}`;
+    run.problem(['interfaces', index], `${item.name} ${rule}`, 'the list without it');
+  });
+}
+
+function checkSizes(uplinks: UplinkConfig[], interfaces: readonly unknown[], run: Resolving): void {
+  const count = uplinks.length + interfaces.length;
+  if (count > LIMITS.interfaces) {
+    run.problem(
+      ['interfaces'],
+      `${count} uplinks and interfaces; the data plane holds ${LIMITS.interfaces}`,
+      null,
+      'key',
+    );
+  }
+  let sessions = 0;
+  for (const uplink of uplinks) {
+    for (const probe of uplink.probes.filter(({ type }) => type === 'icmp')) {
+      for (const family of [4, 6] as const) {
+        if (uplink.gateways[family] !== undefined) sessions += targetsOf(probe, family).length;
+      }
+    }
+  }
+  if (sessions > LIMITS.icmpSessions) {
+    run.problem(
+      ['uplinks'],
+      `${sessions} targets of icmp probes in all; the data plane holds ${LIMITS.icmpSessions}`,
+      null,
+      'key',
+    );
+  }
+}
+
+/** All of the uplinks by default: as long as one is not judged down, not all are. */
+function minimumAgreeing(draft: Draft<ConfigFile>, uplinkCount: number, run: Resolving): number {
+  const given = draft.decision?.minimum_agreeing;
+  if (given !== undefined && given > uplinkCount) {
+    run.problem(
+      ['decision', 'minimum_agreeing'],
+      `must not be above the number of uplinks, ${uplinkCount}`,
+      String(Math.max(1, uplinkCount)),
+    );
+  }
+  return given ?? Math.max(1, uplinkCount);
+}
