@@ -110,8 +110,8 @@ export class Btf {
   }
 
   /** First type of that kind and name, or null. An enum64 is an 'enum' of size 8. */
-  find<K extends BtfKind>(kind: K, name: string): Extract<BtfType, { kind: K }> | null {
-    return (this.#byName.get(`${kind} ${name}`) ?? null) as Extract<BtfType, { kind: K }> | null;
+  find<K extends BtfKind>(kind: K, name: string): (BtfType & { kind: K }) | null {
+    return (this.#byName.get(`${kind} ${name}`) ?? null) as (BtfType & { kind: K }) | null;
   }
 
   /** Follows typedefs, qualifiers, variables and tags to the type that has a layout. */
