@@ -1,0 +1,43 @@
+/** The YAML that the demo gives to the controller: what a person with two uplinks would write. */
+import {
+  FAR_TARGETS_IPV4,
+  FAR_TARGETS_IPV6,
+  LAN_INTERFACE,
+  gatewayIpv4,
+  gatewayIpv6,
+  uplinkInterface,
+} from './topology.js';
+
+export interface DemoConfigOptions {
+  socket: string;
+  pinPath: string;
+  uplinks?: string[];
+  /** Lines added at the end, for tests. */
+  extra?: string;
+}
+
+/** Written by hand, not by a serialiser: it is printed for the reader. */
+export function demoConfig({
+  socket,
+  pinPath,
+  uplinks = ['primary', 'backup'],
+  extra = '',
+}: DemoConfigOptions): string {
+  const targets = [...FAR_TARGETS_IPV4, ...FAR_TARGETS_IPV6.map((address) => `"${address}"`)].join(', ');
+  const sections = uplinks.map(
+    (name, index) => `  ${name}:
+    interface: ${uplinkInterface(index)}
+    gateway: {ipv4: ${gatewayIpv4(index)}, ipv6: "${gatewayIpv6(index)}"}
+    hold_down_ms: 500
+    damping: {enabled: false}   # the demo breaks things more often than a line does
+    probes:
+      - {type: icmp, targets: *far, interval_ms: 20, timeout_ms: 20, fail_after: 3, recover_after: 5}
+`,
+  );
+  return `x-far: &far [${targets}]
+uplinks:
+${sections.join('')}interfaces: [${LAN_INTERFACE}]
+dataplane: {pin_path: ${pinPath}}
+api: {socket: ${socket}}
+${extra}`;
+}
