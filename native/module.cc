@@ -1,14 +1,22 @@
 /** The addon's door: one function for each member of NativeAddon in src/native.ts. */
+#include "arguments.h"
 #include "clock.h"
 #include "environment.h"
 #include "errors.h"
+#include "icmp_receiver.h"
 #include "map_batch.h"
 #include "mapped_array.h"
 #include "netlink.h"
+#include "path_socket.h"
+#include "prober.h"
 #include "program_run.h"
 #include "ring_buffer.h"
+#include "siphash.h"
 
 #include <napi.h>
+
+#include <algorithm>
+#include <vector>
 
 namespace
 {
@@ -40,18 +48,32 @@ Napi::Value jsMonotonicNs(const Napi::CallbackInfo &info)
 	return Napi::BigInt::New(info.Env(), monotonicNs());
 }
 
+/** (key, data) -> bigint */
+Napi::Value jsSipHash(const Napi::CallbackInfo &info)
+{
+	SipHashKey key;
+	const Bytes keyBytes = toBytes(info[0], "key", key.size());
+	const Bytes data = toBytes(info[1], "data");
+	std::copy_n(keyBytes.data, key.size(), key.begin());
+	return Napi::BigInt::New(info.Env(), sipHash24(key, data.data, data.size));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports)
 {
 	Environment::create(env);
 	addFunction<jsMonotonicNs>(exports, "monotonicNs");
+	addFunction<jsSipHash>(exports, "sipHash");
 	addFunction<mapUpdateBatch>(exports, "mapUpdateBatch");
 	addFunction<mapDeleteBatch>(exports, "mapDeleteBatch");
 	addFunction<mapReadArray>(exports, "mapReadArray");
 	addFunction<mapReadAll>(exports, "mapReadAll");
+	addFunction<openPathSocket>(exports, "openPathSocket");
 	addFunction<programTestRun>(exports, "programTestRun");
 	addClass<RingBuffer>(exports, "openRingBuffer");
 	addClass<MappedArray>(exports, "mapArray");
 	addClass<NetlinkSocket>(exports, "openNetlink");
+	addClass<Prober>(exports, "createProber");
+	addClass<IcmpReceiver>(exports, "createIcmpReceiver");
 	return exports;
 }
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "netns.h"
+#include "socket_address.h"
 
 #include <linux/netlink.h>
 #include <sys/socket.h>
@@ -54,7 +55,8 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo &info) : NativeObject(info
 			socket_.reset(mnl_socket_open2(protocol, SOCK_CLOEXEC | SOCK_NONBLOCK));
 			checked(socket_ ? 0 : -1, "socket(AF_NETLINK)");
 		});
-		setBuffers(receiveBytes);
+		setReceiveBuffer(mnl_socket_get_fd(socket_.get()), receiveBytes);
+		setSendBuffer(mnl_socket_get_fd(socket_.get()), kSendBufferBytes);
 		setOption(NETLINK_EXT_ACK, 1, "setsockopt(NETLINK_EXT_ACK)");
 		setOption(NETLINK_CAP_ACK, 1, "setsockopt(NETLINK_CAP_ACK)");
 		if (strictDump)
@@ -86,18 +88,6 @@ void NetlinkSocket::release() noexcept
 void NetlinkSocket::setOption(int option, int value, const char *call)
 {
 	checked(mnl_socket_setsockopt(socket_.get(), option, &value, sizeof(value)), call);
-}
-
-void NetlinkSocket::setBuffers(int receiveBytes)
-{
-	const int fd = mnl_socket_get_fd(socket_.get());
-	const auto set = [fd](int force, int limited, int bytes, const char *call) {
-		/* Without CAP_NET_ADMIN the size is silently limited by net.core.[rw]mem_max: still a working socket. */
-		if (setsockopt(fd, SOL_SOCKET, force, &bytes, sizeof(bytes)) < 0)
-			checked(setsockopt(fd, SOL_SOCKET, limited, &bytes, sizeof(bytes)), call);
-	};
-	set(SO_RCVBUFFORCE, SO_RCVBUF, receiveBytes, "setsockopt(SO_RCVBUF)");
-	set(SO_SNDBUFFORCE, SO_SNDBUF, kSendBufferBytes, "setsockopt(SO_SNDBUF)");
 }
 
 Napi::Value NetlinkSocket::portId(const Napi::CallbackInfo &info)

@@ -30,7 +30,6 @@ private:
 		}
 	};
 
-	void setBuffers(int receiveBytes);
 	void setOption(int option, int value, const char *call);
 	void onPoll(int status);
 	/** Takes one datagram or one error to JavaScript; false when nothing is left. */

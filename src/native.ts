@@ -74,7 +74,8 @@ export interface NetlinkSocketOptions {
 /**
  * One ICMP echo stream. `frame` is a complete frame for an AF_PACKET socket on `ifindex`, starting with the Ethernet
  * header (or with the IP header where `rawIp`), with the ICMP header and struct probe_payload of bpf/abi.h at its end;
- * the thread fills sequence, transmit_ns, cookie and the ICMP checksum for every packet.
+ * the thread fills identifier, sequence, the whole payload and the ICMP checksum for every packet. Checked by setStream:
+ * a frame that is no echo request of that family in that place is a TypeError.
  */
 export interface ProbeStream {
   session: number;
@@ -85,6 +86,7 @@ export interface ProbeStream {
   frame: Uint8Array;
   /** Byte offset of the ICMP header in `frame`. */
   icmpOffset: number;
+  /** 1,000 to 3,600,000,000. */
   intervalUs: number;
   /** Each gap is intervalUs minus a random 0..jitterPercent % of it (RFC 5880, 6.8.7 uses 25). */
   jitterPercent: number;
@@ -103,18 +105,29 @@ export interface TransmitRecord {
   errno: number;
 }
 
-/** The transmitter thread: absolute-time sleeps, SCHED_FIFO where allowed. */
+/**
+ * The transmitter thread: absolute-time sleeps, SCHED_FIFO where allowed. Sequence numbers of a stream start at 1.
+ * Probes that a stall of the thread swallowed are not made up for; `lateUs` of the next one tells of the stall.
+ */
 export interface Prober {
   /** True when the thread runs under SCHED_FIFO. */
   readonly realtime: boolean;
+  /**
+   * Adds or replaces. The first probe goes out at once; replaced with the same epoch, a stream goes on with its
+   * sequence numbers and its rhythm, with another epoch it starts anew.
+   */
   setStream(stream: ProbeStream): void;
+  /** An unknown session is ignored. */
   removeStream(session: number): void;
-  /** Sends `count` additional probes `spacingUs` apart, from now. */
+  /**
+   * Sends `count` (1 to 1,000) additional probes `spacingUs` apart, from now; replaces what is left of an earlier burst.
+   * NativeError ENOENT: no such stream.
+   */
   burst(session: number, count: number, spacingUs: number): void;
   /** Takes up to `max` records; an overrun drops the oldest and is counted in `transmitLogOverruns`. */
   readTransmitLog(max: number): TransmitRecord[];
   readonly transmitLogOverruns: number;
-  /** CLOCK_MONOTONIC of the thread's last wake-up. */
+  /** CLOCK_MONOTONIC of the thread's last wake-up, which comes every 20 ms at least: an older one means a stall. */
   readonly heartbeatNs: bigint;
   close(): void;
 }
@@ -178,7 +191,7 @@ export interface PathSocketOptions {
 export interface PathSocket {
   /** A connected, non-blocking descriptor; the caller owns it (net.Socket / dgram take it over). */
   fd: number;
-  /** Time the TCP handshake took; 0 for UDP. */
+  /** Time the TCP handshake took, as the kernel measured it (without the event loop's delay); 0 for UDP. */
   connectUs: number;
 }
 
@@ -264,6 +277,7 @@ export interface NativeAddon {
   openNetlink(options: NetlinkSocketOptions): NetlinkSocket;
   createProber(options: ProberOptions): Prober;
   createIcmpReceiver(options: IcmpReceiverOptions): IcmpReceiver;
+  /** Bad arguments throw; what the network refuses rejects: ECONNREFUSED, ETIMEDOUT after `timeoutMs`, ... */
   openPathSocket(options: PathSocketOptions): Promise<PathSocket>;
   startTrafficSource(options: TrafficSourceOptions): TrafficSource;
   startTrafficSink(options: TrafficSinkOptions): TrafficSink;
