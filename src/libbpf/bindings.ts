@@ -104,7 +104,7 @@ let library: Libbpf | undefined;
 export function libbpf(): Libbpf {
   if (library) return library;
   try {
-    library = ffi.Library(SONAME, SIGNATURES as never) as unknown as Libbpf;
+    return (library = openLibrary<Libbpf>(SONAME, SIGNATURES));
   } catch (error) {
     throw new BpfError({
       call: 'dlopen',
@@ -113,7 +113,11 @@ export function libbpf(): Libbpf {
       advice: 'install libbpf 1.1 or newer (apt install libbpf1)',
     });
   }
-  return library;
+}
+
+/** ffi-napi's own types cannot say what a table of signatures becomes: the one place where that is asserted. */
+export function openLibrary<T>(soname: string | null, signatures: object): T {
+  return ffi.Library(soname, signatures as Record<string, [string, string[]]>) as unknown as T;
 }
 
 /** errno of this thread, for functions that return NULL; only meaningful directly after the call. */
@@ -135,7 +139,7 @@ let libc: Libc | undefined;
 
 /** Whether this network namespace has a device with that index. */
 export function deviceExists(ifindex: number): boolean {
-  libc ??= ffi.Library(null, { if_indextoname: ['uint64', ['uint32', 'pointer']] }) as unknown as Libc;
+  libc ??= openLibrary<Libc>(null, { if_indextoname: ['uint64', ['uint32', 'pointer']] });
   return libc.if_indextoname(ifindex, Buffer.alloc(16)) !== 0;
 }
 

@@ -32,7 +32,8 @@ export type BtfType = { id: number; name: string } & (
   | { kind: 'int'; size: number; signed: boolean; char: boolean; bool: boolean; bits: number }
   | { kind: 'float'; size: number }
   | { kind: 'array'; element: number; length: number }
-  | { kind: 'struct' | 'union'; size: number; members: BtfMember[] }
+  | { kind: 'struct'; size: number; members: BtfMember[] }
+  | { kind: 'union'; size: number; members: BtfMember[] }
   | { kind: 'enum'; size: number; signed: boolean; values: BtfEnumerator[] }
   | { kind: 'datasec'; size: number; variables: BtfVariableSection[] }
   | { kind: 'ptr' | 'typedef' | 'volatile' | 'const' | 'restrict' | 'func' | 'var' | 'type_tag'; type: number }
@@ -68,6 +69,19 @@ const KINDS = [
   'type_tag',
   'enum64',
 ] as const;
+
+/** Kinds that have the layout of the type they name. */
+const TRANSPARENT_KINDS: ReadonlySet<BtfKind> = new Set([
+  'typedef',
+  'volatile',
+  'const',
+  'restrict',
+  'var',
+  'type_tag',
+  'decl_tag',
+]);
+/** Longer chains than any compiler makes: a cycle. */
+const MAX_DEPTH = 64;
 
 export class Btf {
   readonly #types: BtfType[];
@@ -117,42 +131,20 @@ export class Btf {
   /** Follows typedefs, qualifiers, variables and tags to the type that has a layout. */
   resolve(id: number): BtfType {
     let type = this.type(id);
-    for (let depth = 0; ; depth++) {
-      if (depth > 64) throw new Error(`BTF type ${id} refers to itself`);
-      switch (type.kind) {
-        case 'typedef':
-        case 'volatile':
-        case 'const':
-        case 'restrict':
-        case 'var':
-        case 'type_tag':
-        case 'decl_tag':
-          type = this.type(type.type);
-          continue;
-        default:
-          return type;
-      }
+    for (let depth = 0; TRANSPARENT_KINDS.has(type.kind) && 'type' in type; depth++) {
+      if (depth > MAX_DEPTH) throw new Error(`BTF type ${id} refers to itself`);
+      type = this.type(type.type);
     }
+    return type;
   }
 
   /** sizeof, in bytes. @throws Error for types without a size (functions, incomplete types). */
   sizeOf(id: number): number {
     const type = this.resolve(id);
-    switch (type.kind) {
-      case 'int':
-      case 'float':
-      case 'struct':
-      case 'union':
-      case 'enum':
-      case 'datasec':
-        return type.size;
-      case 'ptr':
-        return 8;
-      case 'array':
-        return type.length * this.sizeOf(type.element);
-      default:
-        throw new Error(`BTF type ${id} (${type.kind} ${type.name || 'without a name'}) has no size`);
-    }
+    if ('size' in type) return type.size;
+    if (type.kind === 'ptr') return 8;
+    if (type.kind === 'array') return type.length * this.sizeOf(type.element);
+    throw new Error(`BTF type ${id} (${type.kind} ${type.name || 'without a name'}) has no size`);
   }
 }
 
@@ -210,7 +202,7 @@ class BtfReader {
     const sizeOrType = this.#u32();
     const count = info & 0xffff;
     const flag = info >>> 31 === 1;
-    const kind = KINDS[(info >>> 24) & 0x1f];
+    const kind = KINDS[(info >>> 24) & 0x1f] ?? 'void';
     switch (kind) {
       case 'int': {
         const encoding = this.#u32();
@@ -278,7 +270,7 @@ class BtfReader {
       case 'func':
       case 'type_tag':
         return { id, name, kind, type: sizeOrType };
-      default:
+      case 'void':
         throw new Error(`BTF type ${id} has the unknown kind ${(info >>> 24) & 0x1f}`);
     }
   }

@@ -42,32 +42,23 @@ export function bytesCodec(size: number): Codec<Uint8Array> {
 /** The codec for a BTF type. @throws Error for types that have no value (functions, incomplete types). */
 export function btfCodec(btf: Btf, typeId: number): Codec<unknown> {
   const type = btf.resolve(typeId);
-  switch (type.kind) {
-    case 'int':
-      return type.bool ? boolCodec : integerCodec(type.size, type.signed);
-    case 'enum':
-      return integerCodec(type.size, type.signed);
-    case 'ptr':
-      return u64Codec as Codec<unknown>;
-    case 'float':
-      return floatCodec(type.size);
-    case 'array':
-      return arrayCodec(btf, type);
-    case 'struct':
-    case 'union':
-      return recordCodec(btf, type);
-    case 'datasec':
-      return recordCodec(btf, { ...type, kind: 'struct', members: sectionMembers(btf, type) });
-    default:
-      throw new Error(`no codec for BTF type ${typeId}: ${type.kind} ${type.name}`);
+  if (type.kind === 'int') return type.bool ? boolCodec : integerCodec(type.size, type.signed);
+  if (type.kind === 'enum') return integerCodec(type.size, type.signed);
+  if (type.kind === 'ptr') return u64Codec;
+  if (type.kind === 'float') return floatCodec(type.size);
+  if (type.kind === 'array') return arrayCodec(btf, type);
+  if (type.kind === 'struct' || type.kind === 'union') return recordCodec(btf, type);
+  if (type.kind === 'datasec') {
+    return recordCodec(btf, { ...type, kind: 'struct', members: sectionMembers(btf, type) });
   }
+  throw new Error(`no codec for BTF type ${typeId}: ${type.kind} ${type.name}`);
 }
 
 /** When a map has no BTF for its key or value: u32 and u64 by size, otherwise bytes. */
 export function plainCodec(size: number): Codec<unknown> {
-  if (size === 4) return u32Codec as Codec<unknown>;
-  if (size === 8) return u64Codec as Codec<unknown>;
-  return bytesCodec(size) as Codec<unknown>;
+  if (size === 4) return u32Codec;
+  if (size === 8) return u64Codec;
+  return bytesCodec(size);
 }
 
 const boolCodec: Codec<unknown> = {
@@ -85,7 +76,7 @@ function integerCodec(size: number, signed: boolean): Codec<unknown> {
     case 8:
       return bigIntegerCodec(signed);
     default:
-      return bytesCodec(size) as Codec<unknown>; // __int128
+      return bytesCodec(size); // __int128
   }
 }
 
@@ -142,14 +133,14 @@ function floatCodec(size: number): Codec<unknown> {
       encode: (view, offset, value) => view.setFloat64(offset, value as number, true),
     };
   }
-  return bytesCodec(size) as Codec<unknown>;
+  return bytesCodec(size);
 }
 
 function arrayCodec(btf: Btf, type: Extract<BtfType, { kind: 'array' }>): Codec<unknown> {
   const element = btf.resolve(type.element);
   if (element.kind === 'int' && element.size === 1) {
     // clang describes both `char` and `signed char` as signed; `unsigned char` is what the kernel calls u8.
-    return element.signed || element.char ? stringCodec(type.length) : (bytesCodec(type.length) as Codec<unknown>);
+    return element.signed || element.char ? stringCodec(type.length) : bytesCodec(type.length);
   }
   const inner = btfCodec(btf, type.element);
   return {

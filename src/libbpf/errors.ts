@@ -20,7 +20,7 @@ const LIBBPF_ERRNO = [
   'NLPARSE',
 ];
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number as number, name]));
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 // Not in Node's table.
 ERRNO_NAMES.set(524, 'ENOTSUPP');
 ERRNO_NAMES.set(126, 'ENOKEY');

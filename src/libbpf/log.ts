@@ -2,7 +2,7 @@
  * libbpf's own messages. They can only be had through a callback, and a callback into JavaScript is slow, so it is
  * installed for the time of one open, load or attach and libbpf is silent otherwise (its default is to write to stderr).
  */
-import { ffi, libbpf } from './bindings.js';
+import { ffi, libbpf, openLibrary } from './bindings.js';
 
 const LIBBPF_DEBUG = 2;
 const LINE_BYTES = 16_384;
@@ -17,9 +17,7 @@ let callback: Buffer | undefined;
 /** Made once and kept for ever: libbpf may hold the pointer. A va_list is passed on as what it is by then: a pointer. */
 function printCallback(): Buffer {
   if (callback) return callback;
-  const libc = ffi.Library(null, {
-    vsnprintf: ['int', ['pointer', 'size_t', 'pointer', 'pointer']],
-  }) as unknown as Libc;
+  const libc = openLibrary<Libc>(null, { vsnprintf: ['int', ['pointer', 'size_t', 'pointer', 'pointer']] });
   const line = Buffer.alloc(LINE_BYTES);
   callback = ffi.Callback(
     'int',
@@ -30,7 +28,7 @@ function printCallback(): Buffer {
       sink.push(line.toString('utf8', 0, Math.min(Math.max(length, 0), LINE_BYTES - 1)).trimEnd());
       return length;
     },
-  ) as unknown as Buffer;
+  );
   return callback;
 }
 
