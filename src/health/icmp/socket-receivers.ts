@@ -1,0 +1,50 @@
+/**
+ * Raw ICMP sockets for the paths whose replies never pass XDP (devices served by the stack): one for each interface and
+ * family, shared by its sessions and closed with the last of them.
+ */
+import type { IcmpReceiver, IcmpReceiverOptions, IcmpReply } from '../../native.js';
+import type { ProbePath } from '../../controller/ports.js';
+import type { Family } from '../../net/ip-address.js';
+
+export interface ReceiverFactory {
+  createIcmpReceiver(options: IcmpReceiverOptions): IcmpReceiver;
+}
+
+export class SocketReceivers {
+  readonly #byKey = new Map<string, { receiver: IcmpReceiver; users: number }>();
+
+  constructor(
+    private readonly factory: ReceiverFactory,
+    private readonly common: Pick<IcmpReceiverOptions, 'cookieKey' | 'netns'>,
+    private readonly onReply: (reply: IcmpReply, ifindex: number) => void,
+  ) {}
+
+  get count(): number {
+    return this.#byKey.size;
+  }
+
+  /**
+   * @returns a function that gives it up again
+   * @throws NativeError if the socket cannot be made
+   */
+  acquire(path: ProbePath, family: Family): () => void {
+    const { ifindex, ifname } = path;
+    const key = `${ifindex} ${family}`;
+    let entry = this.#byKey.get(key);
+    if (entry === undefined) {
+      const onReply = (reply: IcmpReply): void => this.onReply(reply, ifindex);
+      entry = {
+        receiver: this.factory.createIcmpReceiver({ ...this.common, ifindex, ifname, family, onReply }),
+        users: 0,
+      };
+      this.#byKey.set(key, entry);
+    }
+    const held = entry;
+    held.users++;
+    return () => {
+      if (--held.users > 0) return;
+      this.#byKey.delete(key);
+      held.receiver.close();
+    };
+  }
+}
