@@ -11,7 +11,9 @@ export function checkInterfaces(config: Config, positions: Positions, present: r
     ...config.uplinks.map((uplink) => ({ name: uplink.interface, path: ['uplinks', uplink.name, 'interface'] })),
     ...config.interfaces.map(({ name }, index) => ({ name, path: ['interfaces', index] })),
   ];
-  const others = present.filter((name) => name !== 'lo');
+  const free = new Set(present.filter((name) => name !== 'lo'));
+  for (const { name } of wanted) free.delete(name);
+  const others = [...free];
   return wanted
     .filter(({ name }) => !known.has(name))
     .map(({ name, path }) => ({

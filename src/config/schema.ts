@@ -136,7 +136,7 @@ const kernelSchema = mapping(
         minimum: 1,
         maximum: 0xffffff00,
         default: KERNEL_DEFAULTS.mark_base,
-        description: "fwmark of the first uplink's probes; the n-th has base + n.",
+        description: "fwmark of the first uplink's probes; the n-th has base + n - 1. The default is 0x44540000.",
       }),
     ),
     rule_priority: optional(

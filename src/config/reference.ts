@@ -1,0 +1,86 @@
+/** The table of fields in docs/config.md, made from the schema: field, type, unit, default, bounds, meaning. */
+import type { Shape } from './expectation.js';
+import { configSchema } from './schema.js';
+
+/** Lines of Markdown. A test compares the part of docs/config.md between its two markers with this. */
+export function referenceTable(): string[] {
+  const rows = fieldsOf(configSchema as Shape, '');
+  return ['| field | unit | default | bounds | meaning |', '| --- | --- | --- | --- | --- |', ...rows];
+}
+
+function fieldsOf(schema: Shape, prefix: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
+    const path = prefix === '' ? key : `${prefix}.${key}`;
+    return [row(path, field, isRequired(schema, key)), ...inside(field, path)];
+  });
+}
+
+/** Fields below a field: of a mapping, of the mappings in a list or by name, of each form of a union. */
+function inside(field: Shape, path: string): string[] {
+  const typed = (field.anyOf ?? []).filter((branch) => typeOf(branch) !== undefined);
+  if (typed.length > 0) return fieldsByType(typed, path);
+  if (field.anyOf) return field.anyOf.flatMap((branch) => inside(branch, path));
+  if (field.patternProperties) return inside(Object.values(field.patternProperties)[0]!, `${path}.NAME`);
+  if (field.type === 'array') return inside(field.items!, `${path}[]`);
+  return field.type === 'object' ? fieldsOf(field, path) : [];
+}
+
+/** Of mappings told apart by `type`: what several types share is listed once, "probes[].timeout_ms (tcp, dns)". */
+function fieldsByType(branches: readonly Shape[], path: string): string[] {
+  const shared = new Map<string, { key: string; field: Shape; required: boolean; types: string[] }>();
+  for (const branch of branches) {
+    for (const [key, field] of Object.entries(branch.properties ?? {})) {
+      const required = isRequired(branch, key);
+      const identity = JSON.stringify([key, field, required]);
+      const entry = shared.get(identity) ?? { key, field, required, types: [] };
+      entry.types.push(typeOf(branch)!);
+      shared.set(identity, entry);
+    }
+  }
+  return [...shared.values()].flatMap(({ key, field, required, types }) => {
+    const only = types.length === branches.length || key === 'type' ? '' : ` (${types.join(', ')})`;
+    return [row(`${path}.${key}`, field, required, only), ...inside(field, `${path}.${key}`)];
+  });
+}
+
+const isRequired = (schema: Shape, key: string): boolean => schema.required?.includes(key) ?? false;
+
+function typeOf(branch: Shape): string | undefined {
+  const type = branch.properties?.['type']?.const;
+  return type === undefined ? undefined : String(type);
+}
+
+function row(path: string, field: Shape, required: boolean, only = ''): string {
+  const fallback =
+    field.default !== undefined ? code(field.default) : (field['x-default'] ?? (required ? '**required**' : '-'));
+  const cells = [`\`${path}\`${only}`, field['x-unit'] ?? '-', fallback, bounds(field), field.description ?? ''];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+const code = (value: unknown): string => `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+
+function bounds(field: Shape): string {
+  if (field.const !== undefined) return code(field.const);
+  if (field.enum) return field.enum.map(code).join(', ');
+  if (field.anyOf) return [...new Set(field.anyOf.map(bounds))].filter((text) => text !== '-').join(', ') || '-';
+  switch (field.type) {
+    case 'integer':
+    case 'number':
+      return `${field.minimum} - ${field.maximum}`;
+    case 'boolean':
+      return '`true`, `false`';
+    case 'null':
+      return '`null`';
+    case 'array':
+      return countBounds(field.minItems, field.maxItems, 'items');
+    case 'object':
+      return countBounds(field.minProperties, field.maxProperties, 'entries');
+    default:
+      return field['x-expected'] ?? countBounds(field.minLength, field.maxLength, 'characters');
+  }
+}
+
+function countBounds(least: number | undefined, most: number | undefined, noun: string): string {
+  if (most !== undefined) return `${least ?? 0} - ${most} ${noun}`;
+  return least === undefined ? '-' : `at least ${least} ${noun}`;
+}
