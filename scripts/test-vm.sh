@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Runs the BPF ring (and, without --short, the namespace ring) inside QEMU under a Debian kernel.
+#
+#   scripts/test-vm.sh [--short] 6.1|6.12
+#
+# The kernel comes from Debian's packages into build/vm/, once. The guest sees this file system read-only below an
+# overlay, so nothing that the tests write there reaches the host, except the report.
+# Environment: REPORT=FILE where vitest's JSON report goes (default build/test/vm-<version>.json)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+short=
+if [ "${1:-}" = --short ]; then short=1; shift; fi
+version=${1:?usage: scripts/test-vm.sh [--short] 6.1|6.12}
+case $version in
+6.1) meta=linux-image-amd64 ;;
+6.12) meta=linux-image-6.12-amd64 ;;
+*) echo "test-vm: Debian 12 has kernels 6.1 and 6.12, not \"$version\"" >&2; exit 64 ;;
+esac
+[ "$(id -u)" = 0 ] || { echo "test-vm: booting a guest on the host's file system needs root" >&2; exit 77; }
+[ "$(uname -m)" = x86_64 ] || { echo "test-vm: the kernels used here are for x86-64, this is $(uname -m)" >&2; exit 69; }
+
+kernel=build/vm/$version
+report=${REPORT:-build/test/vm-$version.json}
+
+fetch_kernel() {
+	local package work
+	apt-cache show "$meta" >/dev/null 2>&1 || apt-get update >/dev/null
+	package=$(apt-cache depends "$meta" | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p' | head -n 1)
+	[ -n "$package" ] || { echo "test-vm: apt knows no kernel $version" >&2; exit 69; }
+	echo "  KERNEL  $package"
+	work=$(mktemp -d)
+	chmod 755 "$work"
+	(cd "$work" && apt-get download "$package" >/dev/null 2>&1) || { echo "test-vm: cannot download $package" >&2; exit 69; }
+	rm -rf "$kernel.new" && mkdir -p "$kernel.new"
+	dpkg -x "$work"/*.deb "$kernel.new"
+	rm -rf "$work" "$kernel" && mv "$kernel.new" "$kernel"
+}
+
+[ -n "$(ls "$kernel"/boot/vmlinuz-* 2>/dev/null)" ] || fetch_kernel
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+projects="--project bpf"
+[ -n "$short" ] || projects="$projects --project netns"
+# JavaScript runs about eight times slower there: for correctness, not for timing.
+timeouts="--testTimeout=600000 --hookTimeout=600000"
+mkdir -p "$(dirname "$report")"
+status=0
+VM_OUT=$out VM_TIMEOUT=${VM_TIMEOUT:-1800} VM_MEM=3072 \
+	VM_MODS="veth 8021q sch_netem vrf dummy nf_tables nft_chain_nat nft_masq nft_ct nf_conntrack macvlan bridge tun" \
+	test/vm/boot.sh "$kernel" \
+	"DETOUR_VM=$version DETOUR_SHORT=$short node node_modules/vitest/vitest.mjs run $projects $timeouts --reporter=default --reporter=json --outputFile.json=/mnt/out/report.json" ||
+	status=$?
+if [ -f "$out/report.json" ]; then cp "$out/report.json" "$report"; fi
+exit "$status"
