@@ -1,7 +1,7 @@
 /** The unix socket's file: who may connect, who owns it, and what to do with one that nobody answers on. */
 import { chmod, lstat, mkdir, rename, unlink } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DetourError } from '../errors.js';
 
 /** sun_path of sockaddr_un (unix(7)) less its final NUL, in bytes. */
@@ -25,9 +25,9 @@ export interface SocketClaim {
  * @throws DetourError ALREADY_RUNNING, LISTEN_FAILED
  */
 export async function claimSocket(path: string): Promise<SocketClaim> {
-  const temporaryPath = `${path}.${process.pid}`;
-  if (Buffer.byteLength(temporaryPath) > MAXIMUM_PATH_BYTES) {
-    const reason = `a socket path may have ${MAXIMUM_PATH_BYTES - `.${process.pid}`.length} bytes: choose a shorter one`;
+  const temporaryPath = join(dirname(path), `.${process.pid}`);
+  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(temporaryPath)) > MAXIMUM_PATH_BYTES) {
+    const reason = `a socket path may have ${MAXIMUM_PATH_BYTES} bytes: choose a shorter one`;
     throw new DetourError('LISTEN_FAILED', { address: path, reason });
   }
   await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE }).catch(refuse(path));

@@ -165,17 +165,22 @@ test('a reader that does not read costs no growing buffer, and gets everything o
   service.logLimit = 100_000;
   const reader = await openStream(app);
   reader.response.pause();
+  // How far the stream has read in the log: what it has read is in the socket's buffers or sent, the rest is not held.
+  let cursor = 0;
+  const events = service.events.bind(service);
+  service.events = (after, limit) => {
+    cursor = Math.max(cursor, after);
+    return events(after, limit);
+  };
   const cause = 'x'.repeat(4096);
   const total = 4000;
-  const before = process.memoryUsage().arrayBuffers + process.memoryUsage().external;
   for (let i = 0; i < total; i++) {
     blind(service, cause);
     if (i % 100 === 0) await new Promise(setImmediate);
   }
-  // 16 MiB have been recorded; without a bound they would all lie in the socket's queue.
-  const grown = process.memoryUsage().arrayBuffers + process.memoryUsage().external - before;
-  expect(grown).toBeLessThan(8 * 1024 * 1024);
-  expect(reader.messages.length).toBeLessThan(total);
+  // 16 MiB have been recorded, more than the kernel buffers for one connection.
+  expect(cursor).toBeGreaterThan(0);
+  expect(cursor).toBeLessThan(total - 100);
 
   let count = 0;
   let tail = '';
@@ -190,7 +195,7 @@ test('a reader that does not read costs no growing buffer, and gets everything o
   const already = reader.messages.length;
   await until(() => already + count >= total, { timeoutMs: 30_000, what: 'every entry to arrive' });
   expect(already + count).toBe(total);
-});
+}, 60_000);
 
 test('a reader that never reads is given up after some heartbeats', async () => {
   const { app, service } = makeApi({ heartbeatMs: 20 });
@@ -199,7 +204,7 @@ test('a reader that never reads is given up after some heartbeats', async () => 
   reader.response.pause();
   for (let i = 0; i < 4000; i++) blind(service, 'x'.repeat(4096));
   await until(() => service.listenerCount === 0, { what: 'the stream to be closed' });
-});
+}, 30_000);
 
 test('a reader that goes away leaves nothing behind', async () => {
   const { app, service } = makeApi();
