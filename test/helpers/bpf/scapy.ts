@@ -68,3 +68,15 @@ print(json.dumps([faults(h) for h in json.load(sys.stdin)]))
     frames.map((frame) => frame.toString('hex')),
   ) as string[];
 }
+
+/** Named frames for a test file, built in one go when its tests start. */
+export function frameTable<Name extends string>(expressions: Record<Name, string>): (name: Name) => Buffer {
+  let frames: Map<string, Buffer> | undefined;
+  return (name) => {
+    if (!frames) {
+      const built = scapyFrames(Object.values(expressions));
+      frames = new Map(Object.keys(expressions).map((each, i) => [each, built[i] as Buffer]));
+    }
+    return Buffer.from(frames.get(name) as Buffer);
+  };
+}
