@@ -1,0 +1,163 @@
+/** Routes: struct rtmsg and RTA_* (<linux/rtnetlink.h>). */
+import { IpAddress, type Family } from '../../net/ip-address.js';
+import { Prefix } from '../../net/prefix.js';
+import { RTM_GETROUTE, RTPROT_DETOUR } from '../netlink/constants.js';
+import { MessageWriter, readAttributes, u32Of, type Attributes, type NetlinkRequest } from '../netlink/message.js';
+import { addressAttribute, addressFamilyOf, familyOf } from './family.js';
+
+const RTMSG_BYTES = 12;
+const RTM_F_CLONED = 0x200;
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
+const RTA_PREFSRC = 7;
+const RTA_MULTIPATH = 9;
+const RTA_TABLE = 15;
+const RTA_VIA = 18;
+const RTA_NH_ID = 30;
+const RTNH_F_ONLINK = 4;
+const RT_SCOPE_UNIVERSE = 0;
+const RT_SCOPE_NOWHERE = 255;
+
+const TYPE_NAMES = {
+  1: 'unicast',
+  2: 'local',
+  3: 'broadcast',
+  4: 'anycast',
+  5: 'multicast',
+  6: 'blackhole',
+  7: 'unreachable',
+  8: 'prohibit',
+} as const;
+const TYPE_NUMBERS = { unicast: 1, blackhole: 6, unreachable: 7 } as const;
+
+export type RouteType = (typeof TYPE_NAMES)[keyof typeof TYPE_NAMES] | 'other';
+
+export interface RouteRecord {
+  prefix: Prefix;
+  table: number;
+  type: RouteType;
+  protocol: number;
+  metric: number;
+  scope: number;
+  tos: number;
+  /** Of a route with one next hop of its own; null for multipath, nexthop-object and typed routes. */
+  ifindex: number | null;
+  gateway: IpAddress | null;
+  nexthopId: number | null;
+  preferredSource: IpAddress | null;
+  multipath: boolean;
+}
+
+/** A route as Detour makes them. */
+export interface RouteSpec {
+  prefix: Prefix;
+  table: number;
+  metric: number;
+  target: RouteTarget;
+  /** Source address of the router's own packets by this route; null: the kernel chooses. */
+  preferredSource: IpAddress | null;
+}
+
+export type RouteTarget =
+  | { kind: 'nexthop'; id: number }
+  | { kind: 'gateway'; ifindex: number; gateway: IpAddress }
+  | { kind: 'blackhole' }
+  | { kind: 'unreachable' };
+
+/** Strict checking makes the kernel filter by table and protocol; 0 stands for all. The answer must be filtered, too. */
+export function dumpRoutesRequest(family: Family, filter: { table?: number; protocol?: number }): NetlinkRequest {
+  return {
+    type: RTM_GETROUTE,
+    flags: 0,
+    body: (writer) => {
+      const header = Buffer.alloc(RTMSG_BYTES);
+      header.writeUInt8(addressFamilyOf(family), 0);
+      header.writeUInt8(filter.protocol ?? 0, 5);
+      writer.bytes(header);
+      if (filter.table) writer.attributeU32(RTA_TABLE, filter.table);
+    },
+  };
+}
+
+/** RTM_NEWROUTE and RTM_DELROUTE; null: another family, a cache entry, or malformed. */
+export function readRoute(payload: Buffer): RouteRecord | null {
+  if (payload.length < RTMSG_BYTES || payload.readUInt32LE(8) & RTM_F_CLONED) return null;
+  const family = familyOf(payload.readUInt8(0));
+  if (family === null) return null;
+  const prefixLength = payload.readUInt8(1);
+  if (prefixLength > (family === 4 ? 32 : 128)) return null;
+  const attributes = readAttributes(payload, RTMSG_BYTES);
+  const type = TYPE_NAMES[payload.readUInt8(7) as keyof typeof TYPE_NAMES] ?? 'other';
+  const nexthopId = u32Of(attributes, RTA_NH_ID);
+  const multipath = attributes.has(RTA_MULTIPATH);
+  // With net.ipv4.nexthop_compat_mode the kernel also spells out what the nexthop object leads to.
+  const own = nexthopId === null && !multipath && !['blackhole', 'unreachable', 'prohibit'].includes(type);
+  return {
+    prefix: Prefix.of(addressAttribute(attributes, RTA_DST, family) ?? IpAddress.unspecified(family), prefixLength),
+    table: u32Of(attributes, RTA_TABLE) ?? payload.readUInt8(4),
+    type,
+    protocol: payload.readUInt8(5),
+    metric: u32Of(attributes, RTA_PRIORITY) ?? 0,
+    scope: payload.readUInt8(6),
+    tos: payload.readUInt8(3),
+    ifindex: own ? u32Of(attributes, RTA_OIF) : null,
+    gateway: own ? readGateway(attributes, family) : null,
+    nexthopId,
+    preferredSource: addressAttribute(attributes, RTA_PREFSRC, family),
+    multipath,
+  };
+}
+
+/** RTA_VIA: a gateway of the other family (RFC 5549), after two bytes of address family. */
+function readGateway(attributes: Attributes, family: Family): IpAddress | null {
+  const via = attributes.get(RTA_VIA);
+  if (!via || via.length < 2) return addressAttribute(attributes, RTA_GATEWAY, family);
+  const bytes = via.subarray(2);
+  return bytes.length === 4 || bytes.length === 16 ? IpAddress.fromBytes(bytes) : null;
+}
+
+/**
+ * Gateways are always `onlink`: the uplink's interface is what the operator configured, and the kernel must not judge
+ * by whatever other routes there are (a DHCP /32, a link-local gateway, an address that arrives a moment later).
+ */
+export function writeRoute(writer: MessageWriter, route: RouteSpec): void {
+  const { target } = route;
+  writer.bytes(header(route, RT_SCOPE_UNIVERSE, target.kind === 'gateway' ? RTNH_F_ONLINK : 0));
+  writeKey(writer, route);
+  if (target.kind === 'nexthop') writer.attributeU32(RTA_NH_ID, target.id);
+  if (target.kind === 'gateway') {
+    writer.attribute(RTA_GATEWAY, target.gateway.bytes).attributeU32(RTA_OIF, target.ifindex);
+  }
+  if (route.preferredSource) writer.attribute(RTA_PREFSRC, route.preferredSource.bytes);
+}
+
+/** For RTM_DELROUTE: names the protocol, so that the kernel itself refuses to take somebody else's route. */
+export function writeRouteRemoval(writer: MessageWriter, route: RouteSpec): void {
+  const { target } = route;
+  writer.bytes(header(route, RT_SCOPE_NOWHERE, 0));
+  writeKey(writer, route);
+  if (target.kind === 'nexthop') writer.attributeU32(RTA_NH_ID, target.id);
+  if (target.kind === 'gateway') {
+    writer.attribute(RTA_GATEWAY, target.gateway.bytes).attributeU32(RTA_OIF, target.ifindex);
+  }
+}
+
+function header(route: RouteSpec, scope: number, flags: number): Uint8Array {
+  const { kind } = route.target;
+  const bytes = Buffer.alloc(RTMSG_BYTES);
+  bytes.writeUInt8(addressFamilyOf(route.prefix.family), 0);
+  bytes.writeUInt8(route.prefix.length, 1);
+  bytes.writeUInt8(route.table < 256 ? route.table : 0, 4);
+  bytes.writeUInt8(RTPROT_DETOUR, 5);
+  bytes.writeUInt8(scope, 6);
+  bytes.writeUInt8(kind === 'nexthop' || kind === 'gateway' ? TYPE_NUMBERS.unicast : TYPE_NUMBERS[kind], 7);
+  bytes.writeUInt32LE(flags, 8);
+  return bytes;
+}
+
+function writeKey(writer: MessageWriter, route: RouteSpec): void {
+  if (route.prefix.length > 0) writer.attribute(RTA_DST, route.prefix.address.bytes);
+  writer.attributeU32(RTA_TABLE, route.table).attributeU32(RTA_PRIORITY, route.metric);
+}

@@ -1,0 +1,254 @@
+/**
+ * The kernel's state as Detour sees it: followed by notifications, made true again by dumps after lost messages, after
+ * changes that the kernel does not tell about, and from time to time as an audit.
+ *
+ * Links have a socket of their own, so that the news of a lost carrier never waits behind routes; it is told to the
+ * callbacks within the same netlink callback. Everything else is told at the end of the event loop's turn.
+ */
+import type { KernelChange, KernelView } from '../../controller/ports.js';
+import { readLink, readLinkIndex } from '../codec/link.js';
+import { readAddress, addressKey } from '../codec/address.js';
+import { neighbourKey, readNeighbour, type NeighbourRecord } from '../codec/neighbour.js';
+import { readNetconf } from '../codec/netconf.js';
+import { readNexthop } from '../codec/nexthop.js';
+import { readRoute } from '../codec/route.js';
+import { readRule } from '../codec/rule.js';
+import * as nl from '../netlink/constants.js';
+import type { OpenNetlink } from '../netlink/client.js';
+import type { NetlinkMessage } from '../netlink/message.js';
+import { composeLinks, mergeNetconf } from './links.js';
+import { ChangeNotifier, type ChangeCallback } from './notifier.js';
+import { applyRouteEvent } from './routes.js';
+import { ViewSources } from './sources.js';
+
+/**
+ * Linkwatch tells of at most one carrier change a second, and of short flaps perhaps never; a dump tells the carrier as
+ * it is. Some ten links cost 0.1 ms.
+ */
+const LINK_AUDIT_MS = 1_000;
+const FULL_AUDIT_MS = 30_000;
+
+export interface StateOptions {
+  open: OpenNetlink;
+  /** Network namespace file; absent: the current one. */
+  netns?: string;
+  /** The configured table; local and main are always looked at. */
+  table: number;
+  /** Port ids of our own writing sockets: the echo of our own writes is no news. */
+  isOwnPort: (portId: number) => boolean;
+  /** For tests: a small one overruns. */
+  receiveBufferBytes?: number;
+}
+
+export class KernelState {
+  readonly #options: StateOptions;
+  readonly #sources: ViewSources;
+  readonly #notifier = new ChangeNotifier(() => this.view());
+  readonly #audits: NodeJS.Timeout[] = [];
+  #links: KernelView['links'] | null = null;
+  #view: KernelView | null = null;
+  #routeResync: NodeJS.Immediate | null = null;
+
+  private constructor(options: StateOptions) {
+    this.#options = options;
+    this.#sources = new ViewSources(options, {
+      onLinkMessage: (message) => this.#onLinkMessage(message),
+      // Whatever a link message changed is told before anything else is read.
+      onLinkDatagramEnd: () => this.#notifier.flush(),
+      onMessage: (message) => this.#onMessage(message),
+      onXdpFeatures: () => this.#linkViewChanged(),
+      onLost: () => this.#resyncAll('resync'),
+    });
+  }
+
+  /** Subscribes and dumps. @throws NetlinkError or NativeError if the kernel does not let us */
+  static async open(options: StateOptions): Promise<KernelState> {
+    const state = new KernelState(options);
+    try {
+      await state.#sources.start();
+    } catch (error) {
+      state.close();
+      throw error;
+    }
+    state.#audits.push(
+      setInterval(() => state.#sources.links.resyncSoon(() => state.#linksChanged()), LINK_AUDIT_MS),
+      setInterval(() => state.#resyncAll(null), FULL_AUDIT_MS),
+    );
+    return state;
+  }
+
+  onChange(callback: ChangeCallback): void {
+    this.#notifier.add(callback);
+  }
+
+  /** As it is now; the same object until something changes. */
+  view(): KernelView {
+    if (this.#view) return this.#view;
+    const { collections } = this.#sources;
+    return (this.#view = {
+      links: (this.#links ??= composeLinks(collections)),
+      addresses: collections.addresses.values(),
+      neighbours: collections.neighbours.values(),
+      routes: collections.routes.flatMap(({ collection }) => collection.values().flatMap((slot) => slot.routes)),
+      foreignRules: [...collections.rules[4].values(), ...collections.rules[6].values()].map((rule) => rule.text),
+    });
+  }
+
+  neighbour(key: string): NeighbourRecord | undefined {
+    return this.#sources.collections.neighbours.get(key);
+  }
+
+  /** Starts a full audit now, as after lost messages. */
+  audit(): void {
+    this.#resyncAll(null);
+  }
+
+  close(): void {
+    for (const audit of this.#audits.splice(0)) clearInterval(audit);
+    if (this.#routeResync) clearImmediate(this.#routeResync);
+    this.#notifier.close();
+    this.#sources.close();
+  }
+
+  #changed(change: KernelChange): void {
+    this.#view = null;
+    this.#notifier.mark(change);
+  }
+
+  #linksChanged(): void {
+    this.#linkViewChanged();
+    // Routes that go with a link (dead next hops, nexthop objects on it) are taken away without a message.
+    this.#resyncRoutes();
+  }
+
+  #linkViewChanged(): void {
+    this.#links = null;
+    this.#changed('link');
+  }
+
+  /** At the end of the turn: the news that made it necessary goes first, and a burst of them costs one dump. */
+  #resyncRoutes(): void {
+    this.#routeResync ??= setImmediate(() => {
+      this.#routeResync = null;
+      for (const routes of this.#sources.routes) routes.resyncSoon(() => this.#changed('route'));
+    });
+  }
+
+  /** @param because told once all dumps are through; null: only what turns out to be different is told */
+  #resyncAll(because: 'resync' | null): void {
+    void this.#sources
+      .resyncAll((change) => {
+        if (change === 'link') this.#linksChanged();
+        else this.#changed(change);
+      })
+      .then(() => {
+        if (because) this.#changed(because);
+      });
+  }
+
+  #onLinkMessage({ type, payload }: NetlinkMessage): void {
+    const { links } = this.#sources.collections;
+    const ifindex = readLinkIndex(payload);
+    if (ifindex === null) return;
+    if (type === nl.RTM_DELLINK) {
+      if (links.delete(String(ifindex))) this.#linksChanged();
+    } else if (type === nl.RTM_NEWLINK) {
+      const link = readLink(payload);
+      if (link && links.set(String(ifindex), link)) this.#linksChanged();
+    }
+  }
+
+  #onMessage(message: NetlinkMessage): void {
+    switch (message.type) {
+      case nl.RTM_NEWADDR:
+      case nl.RTM_DELADDR:
+        return this.#onAddress(message);
+      case nl.RTM_NEWNEIGH:
+      case nl.RTM_DELNEIGH:
+        return this.#onNeighbour(message);
+      case nl.RTM_NEWROUTE:
+      case nl.RTM_DELROUTE:
+        return this.#onRoute(message);
+      case nl.RTM_NEWRULE:
+      case nl.RTM_DELRULE:
+        return this.#onRule(message);
+      case nl.RTM_NEWNETCONF:
+      case nl.RTM_DELNETCONF:
+        return this.#onNetconf(message);
+      case nl.RTM_NEWNEXTHOP:
+      case nl.RTM_DELNEXTHOP:
+        return this.#onNexthop(message);
+    }
+  }
+
+  #onAddress({ type, payload }: NetlinkMessage): void {
+    const { addresses } = this.#sources.collections;
+    const record = readAddress(payload);
+    if (!record) return;
+    if (type === nl.RTM_NEWADDR) {
+      if (addresses.set(addressKey(record), record)) this.#changed('address');
+      return;
+    }
+    if (addresses.delete(addressKey(record))) this.#changed('address');
+    // IPv4 routes with this preferred source go without a message.
+    this.#resyncRoutes();
+  }
+
+  #onNeighbour({ type, payload }: NetlinkMessage): void {
+    const { neighbours } = this.#sources.collections;
+    const record = readNeighbour(payload);
+    if (!record) return;
+    const key = neighbourKey(record);
+    const changed = type === nl.RTM_NEWNEIGH ? neighbours.set(key, record) : neighbours.delete(key);
+    if (changed) this.#changed('neighbour');
+  }
+
+  #onRoute(message: NetlinkMessage): void {
+    const route = readRoute(message.payload);
+    if (!route) return;
+    if (route.protocol === nl.RTPROT_DETOUR) {
+      // Not in the view; but if somebody else touched what is ours, it wants to be reconciled.
+      if (!this.#options.isOwnPort(message.portId)) this.#changed('route');
+      return;
+    }
+    const { family } = route.prefix;
+    const found = this.#sources.collections.routes.findIndex(
+      (one) => one.family === family && one.table === route.table,
+    );
+    if (found < 0) return;
+    const effect = applyRouteEvent(this.#sources.collections.routes[found]!.collection, message, route);
+    if (effect === 'changed') this.#changed('route');
+    if (effect === 'ambiguous') this.#sources.routes[found]!.resyncSoon(() => this.#changed('route'));
+  }
+
+  #onRule(message: NetlinkMessage): void {
+    const rule = readRule(message.payload);
+    if (!rule) return;
+    if (rule.protocol === nl.RTPROT_DETOUR) {
+      if (!this.#options.isOwnPort(message.portId)) this.#changed('rule');
+      return;
+    }
+    if (rule.isDefault) return;
+    const rules = this.#sources.collections.rules[rule.family];
+    const changed = message.type === nl.RTM_NEWRULE ? rules.set(rule.text, rule) : rules.delete(rule.text);
+    if (changed) this.#changed('rule');
+  }
+
+  #onNetconf({ type, payload }: NetlinkMessage): void {
+    const record = readNetconf(payload);
+    if (!record) return;
+    const netconf = this.#sources.collections.netconf[record.family];
+    const key = String(record.ifindex);
+    const changed =
+      type === nl.RTM_NEWNETCONF ? netconf.set(key, mergeNetconf(netconf.get(key), record)) : netconf.delete(key);
+    if (changed) this.#linkViewChanged();
+  }
+
+  #onNexthop(message: NetlinkMessage): void {
+    const nexthop = readNexthop(message.payload);
+    if (!nexthop || this.#options.isOwnPort(message.portId)) return;
+    if (nexthop.protocol === nl.RTPROT_DETOUR) this.#changed('route');
+    // Routes that used it go without a message.
+    if (message.type === nl.RTM_DELNEXTHOP) this.#resyncRoutes();
+  }
+}
