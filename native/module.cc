@@ -4,6 +4,7 @@
 #include "environment.h"
 #include "errors.h"
 #include "icmp_receiver.h"
+#include "live_frames.h"
 #include "map_batch.h"
 #include "mapped_array.h"
 #include "netlink.h"
@@ -12,6 +13,8 @@
 #include "program_run.h"
 #include "ring_buffer.h"
 #include "siphash.h"
+#include "traffic_sink.h"
+#include "traffic_source.h"
 
 #include <napi.h>
 
@@ -67,6 +70,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	addFunction<mapDeleteBatch>(exports, "mapDeleteBatch");
 	addFunction<mapReadArray>(exports, "mapReadArray");
 	addFunction<mapReadAll>(exports, "mapReadAll");
+	addFunction<runLiveFrames>(exports, "runLiveFrames");
 	addFunction<openPathSocket>(exports, "openPathSocket");
 	addFunction<programTestRun>(exports, "programTestRun");
 	addClass<RingBuffer>(exports, "openRingBuffer");
@@ -74,6 +78,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	addClass<NetlinkSocket>(exports, "openNetlink");
 	addClass<Prober>(exports, "createProber");
 	addClass<IcmpReceiver>(exports, "createIcmpReceiver");
+	addClass<TrafficSource>(exports, "startTrafficSource");
+	addClass<TrafficSink>(exports, "startTrafficSink");
 	return exports;
 }
 } // namespace

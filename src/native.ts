@@ -203,17 +203,27 @@ export interface TrafficSourceOptions {
   destination: string;
   port: number;
   packetsPerSecond: number;
+  /** UDP payload, 16 at least. */
   payloadBytes: number;
   maxPackets: number;
+  /** Ask for SCHED_FIFO at this priority; absent or 0: do not ask. Only for rates that leave the CPU idle in between. */
+  realtimePriority?: number;
 }
 
-/** Paced UDP sender. Payload: u32 magic, u32 sequence, u64 transmitNs, zero padding. */
+/**
+ * Paced UDP sender. Payload: u32 magic, u32 sequence, u64 transmitNs, zero padding. Sequence number n belongs to the
+ * instant start + n / packetsPerSecond: what was due while the thread did not run is left out (transmitNs 0, counted in
+ * `skipped`) and never made up for, so that a pause of the source is no outage of the path.
+ */
 export interface TrafficSource {
   /** Packets sent until now. */
   readonly sent: number;
   readonly sendErrors: number;
-  /** Stops the thread; transmit times by sequence number (ns, CLOCK_MONOTONIC; 0 = send failed). */
-  stop(): { transmitNs: BigInt64Array; maxGapUs: number };
+  /**
+   * Stops the thread; transmit times by sequence number (ns, CLOCK_MONOTONIC; 0 = skipped or send failed), `maxPackets`
+   * of them. `maxGapUs`: the longest time between two sends, the source's own pacing error. May be called again.
+   */
+  stop(): { transmitNs: BigInt64Array; maxGapUs: number; skipped: number };
 }
 
 export interface TrafficSinkOptions {
@@ -224,10 +234,13 @@ export interface TrafficSinkOptions {
   maxPackets: number;
 }
 
-/** Counterpart of TrafficSource; notes for each sequence number when and by which interface it came. */
+/**
+ * Counterpart of TrafficSource; notes for each sequence number when (the kernel's receive stamp) and by which interface it
+ * came first. `overruns`: packets that the socket dropped because the thread was too slow: not the path's loss.
+ */
 export interface TrafficSink {
   readonly received: number;
-  stop(): { receiveNs: BigInt64Array; ifindex: Int32Array; duplicates: number };
+  stop(): { receiveNs: BigInt64Array; ifindex: Int32Array; duplicates: number; overruns: number };
   /** Packets received since the last call, by ingress ifindex (for live display). */
   takeCounts(): { ifindex: number; packets: number }[];
 }
