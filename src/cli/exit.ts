@@ -12,7 +12,8 @@ export const exitCodes = {
   64: 'wrong usage',
   69: 'no controller is running, or the kernel lacks something',
   70: 'an error inside Detour or refused by the kernel',
-  75: 'another controller is running',
+  71: 'the operating system refused a resource',
+  75: 'not now: another controller is running, or this one is not ready',
   77: 'not permitted',
 } as const;
 

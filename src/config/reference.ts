@@ -8,21 +8,22 @@ export function referenceTable(): string[] {
   return ['| field | unit | default | bounds | meaning |', '| --- | --- | --- | --- | --- |', ...rows];
 }
 
-function fieldsOf(schema: Shape, prefix: string): string[] {
+/** @param only which types of a union have these fields, " (icmp)"; empty: all */
+function fieldsOf(schema: Shape, prefix: string, only = ''): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, field]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`;
-    return [row(path, field, isRequired(schema, key)), ...inside(field, path)];
+    return [row(path, field, isRequired(schema, key), only), ...inside(field, path, only)];
   });
 }
 
 /** Fields below a field: of a mapping, of the mappings in a list or by name, of each form of a union. */
-function inside(field: Shape, path: string): string[] {
+function inside(field: Shape, path: string, only = ''): string[] {
   const typed = (field.anyOf ?? []).filter((branch) => typeOf(branch) !== undefined);
   if (typed.length > 0) return fieldsByType(typed, path);
-  if (field.anyOf) return field.anyOf.flatMap((branch) => inside(branch, path));
-  if (field.patternProperties) return inside(Object.values(field.patternProperties)[0]!, `${path}.NAME`);
-  if (field.type === 'array') return inside(field.items!, `${path}[]`);
-  return field.type === 'object' ? fieldsOf(field, path) : [];
+  if (field.anyOf) return field.anyOf.flatMap((branch) => inside(branch, path, only));
+  if (field.patternProperties) return inside(Object.values(field.patternProperties)[0]!, `${path}.NAME`, only);
+  if (field.type === 'array') return inside(field.items!, `${path}[]`, only);
+  return field.type === 'object' ? fieldsOf(field, path, only) : [];
 }
 
 /** Of mappings told apart by `type`: what several types share is listed once, "probes[].timeout_ms (tcp, dns)". */
@@ -30,17 +31,20 @@ function fieldsByType(branches: readonly Shape[], path: string): string[] {
   const shared = new Map<string, { key: string; field: Shape; required: boolean; types: string[] }>();
   for (const branch of branches) {
     for (const [key, field] of Object.entries(branch.properties ?? {})) {
+      if (key === 'type') continue;
       const required = isRequired(branch, key);
-      const identity = JSON.stringify([key, field, required]);
+      const identity = JSON.stringify([key, { ...field, examples: null }, required]);
       const entry = shared.get(identity) ?? { key, field, required, types: [] };
       entry.types.push(typeOf(branch)!);
       shared.set(identity, entry);
     }
   }
-  return [...shared.values()].flatMap(({ key, field, required, types }) => {
-    const only = types.length === branches.length || key === 'type' ? '' : ` (${types.join(', ')})`;
-    return [row(`${path}.${key}`, field, required, only), ...inside(field, `${path}.${key}`)];
+  const kinds = { enum: branches.map(typeOf), description: 'Kind of probe.' };
+  const fields = [...shared.values()].flatMap(({ key, field, required, types }) => {
+    const only = types.length === branches.length ? '' : ` (${types.join(', ')})`;
+    return [row(`${path}.${key}`, field, required, only), ...inside(field, `${path}.${key}`, only)];
   });
+  return [row(`${path}.type`, kinds, true), ...fields];
 }
 
 const isRequired = (schema: Shape, key: string): boolean => schema.required?.includes(key) ?? false;
