@@ -1,5 +1,11 @@
-/** Tells the controller of blindness, once: one stall is seen by every probe that it delays. */
+/**
+ * Tells the controller of blindness, each moment of it once: one stall is seen by every probe that it delays, and a
+ * stall that goes on is told piece by piece.
+ */
 import type { TelemetryBlind } from '../controller/ports.js';
+
+/** A remainder shorter than this is the same stall seen a little later, and not worth telling. */
+const REMAINDER_US = 10_000;
 
 export class BlindReporter {
   readonly #callbacks: ((blind: TelemetryBlind) => void)[] = [];
@@ -10,14 +16,11 @@ export class BlindReporter {
     this.#callbacks.push(callback);
   }
 
-  readonly report = (blind: TelemetryBlind): void => {
-    if (blind.toUs <= this.#toldUntilUs) return;
-    const known = Math.max(blind.fromUs, this.#toldUntilUs);
-    // Most of it was told before: the rest is the same stall, seen a little later.
-    const isNew = blind.toUs - known >= (blind.toUs - blind.fromUs) / 2;
-    if (!isNew) return;
-    this.#toldUntilUs = blind.toUs;
+  readonly report = ({ fromUs, toUs, detail }: TelemetryBlind): void => {
+    const newFromUs = Math.max(fromUs, this.#toldUntilUs);
+    if (newFromUs > fromUs && toUs - newFromUs < REMAINDER_US) return;
+    this.#toldUntilUs = Math.max(toUs, this.#toldUntilUs);
     this.windows++;
-    for (const callback of this.#callbacks) callback(blind);
+    for (const callback of this.#callbacks) callback({ fromUs: newFromUs, toUs, detail });
   };
 }

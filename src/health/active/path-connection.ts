@@ -12,6 +12,11 @@ export interface PathConnector {
   netns: string | undefined;
 }
 
+/**
+ * The attempt's own deadline comes first: unlike this one it knows about a stalled event loop.
+ */
+const TIMEOUT_GRACE_MS = 100;
+
 /** @throws NativeError with the errno of the connect: "ECONNREFUSED", "ETIMEDOUT", "EHOSTUNREACH"... */
 export function connectByPath(
   connector: PathConnector,
@@ -31,7 +36,7 @@ export function connectByPath(
     destination: destination.bytes,
     port,
     scopeId: destination.isLinkLocal || path.source.isLinkLocal ? path.ifindex : 0,
-    timeoutMs,
+    timeoutMs: timeoutMs + TIMEOUT_GRACE_MS,
     ...(netns === undefined ? {} : { netns }),
   });
 }
