@@ -179,7 +179,10 @@ Napi::Value mapUpdateBatch(const Napi::CallbackInfo &info)
 
 	DECLARE_LIBBPF_OPTS(bpf_map_batch_opts, options, .elem_flags = flags);
 	uint32_t written = count;
-	const int result = bpf_map_update_batch(mapFd, keys.data, values.data, &written, &options);
+	/* Batches know no BPF_NOEXIST and no BPF_EXIST. */
+	const bool batchable = (flags & ~static_cast<uint64_t>(BPF_F_LOCK)) == 0;
+	const int result =
+	    batchable ? bpf_map_update_batch(mapFd, keys.data, values.data, &written, &options) : -ENOTSUP;
 	if (isUnsupported(result))
 		written = updateOneByOne(mapFd, keys.data, values.data, count, map, flags);
 	else if (result < 0)
