@@ -40,6 +40,7 @@ build: system native bpf $(DIST) ## Install what is missing, compile BPF objects
 
 test: build ## All tests; ends with "N passed, N failed"
 	$(Q)scripts/install-packages.sh test vm
+	$(Q)scripts/mount-bpffs.sh
 	$(Q)node scripts/test.mjs all
 
 test-unit: build ## Unit and API tests only: no root needed
@@ -58,14 +59,17 @@ format: $(NODE_MODULES) ## Rewrite sources in the house style
 	$(Q)clang-format-19 -i bpf/*.h bpf/*.c native/*.cc native/*.h
 
 demo: build ## Build a lab in network namespaces, cut and silence uplinks, print what happened
+	$(Q)scripts/mount-bpffs.sh
 	$(Q)node dist/lab/demo.js
 
 run: build ## Run the controller: CONFIG=detour.yaml
 	$(Q)[ -n "$(CONFIG)" ] || { echo 'make run: name the configuration: make run CONFIG=detour.yaml' >&2; exit 64; }
+	$(Q)scripts/mount-bpffs.sh
 	$(Q)exec node dist/cli/main.js run "$(CONFIG)"
 
 load: build ## Attach the XDP program without a controller: IFACES="eth0 eth1"
 	$(Q)[ -n "$(IFACES)" ] || { echo 'make load: name the interfaces: make load IFACES="eth0 eth1"' >&2; exit 64; }
+	$(Q)scripts/mount-bpffs.sh
 	$(Q)node dist/cli/main.js load $(IFACES)
 
 unload: build ## Detach every program of Detour's and remove its pins
@@ -73,6 +77,7 @@ unload: build ## Detach every program of Detour's and remove its pins
 
 bench: build ## Measure side by side: BENCH=forward, idle, ...; without BENCH all of them
 	$(Q)scripts/install-packages.sh test
+	$(Q)scripts/mount-bpffs.sh
 	$(Q)node dist/bench/main.js $(BENCH)
 
 abi: bpf $(NODE_MODULES) ## Generate src/abi/ from the BPF objects' BTF

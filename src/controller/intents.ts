@@ -41,7 +41,7 @@ export interface Inputs {
 const RT_TABLE_LOCAL = 255;
 
 /** Interfaces of the configuration that exist, with their place in the data plane. */
-export function placements(config: Config, view: KernelView): Map<string, Placement> {
+export function placements(config: Pick<Config, 'uplinks' | 'interfaces'>, view: KernelView): Map<string, Placement> {
   const links = linksByName(view);
   const names = [...config.uplinks.map((uplink) => uplink.interface), ...config.interfaces.map(({ name }) => name)];
   const found = new Map<string, Placement>();

@@ -1,0 +1,45 @@
+/** `detour run`: the controller in the foreground, until SIGTERM or SIGINT; SIGHUP reloads the configuration. */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.js';
+import { formatProblem } from '../../config/index.js';
+import { ConfigError } from '../../config/index.js';
+import { example } from '../help.js';
+
+export function registerRun(program: Command, context: CliContext): void {
+  program
+    .command('run')
+    .description('run the controller in the foreground: load, forward, watch, decide; SIGHUP reloads, SIGTERM ends')
+    .argument('<config>', 'configuration file (YAML)')
+    .addHelpText('after', example('sudo detour run /etc/detour.yaml', 'kill -HUP $(pidof -s node)    # reload'))
+    .action(async (configFile: string) => {
+      // The addon and libbpf are loaded only by commands that need them.
+      const { run } = await import('../../main.js');
+      const log = (level: string, text: string): void => context.err(`${new Date().toISOString()} ${level} ${text}`);
+      try {
+        await run({
+          configFile,
+          version: program.version() ?? '0.0.0',
+          log,
+          untilStopped: stopSignal(),
+          onReload: (reload) => process.on('SIGHUP', reload),
+        });
+      } catch (error) {
+        if (error instanceof ConfigError) for (const problem of error.problems) context.err(formatProblem(problem));
+        throw error;
+      }
+    });
+}
+
+/** The first SIGTERM or SIGINT ends cleanly; a second one ends at once, leaving what the next start cleans up. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(1);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}

@@ -1,0 +1,22 @@
+/** The controller's clock: CLOCK_MONOTONIC, the one that the BPF programs and the transmitter thread use, too. */
+import type { Clock } from './controller/ports.js';
+
+const NS_PER_US = 1000n;
+const US_PER_MS = 1000;
+/** setTimeout's limit; a longer wait is made of several. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  // hrtime is uv_hrtime, which is clock_gettime(CLOCK_MONOTONIC) on Linux.
+  nowUs: () => Number(process.hrtime.bigint() / NS_PER_US),
+  wallMs: () => Date.now(),
+  at(atUs, callback) {
+    let timer: NodeJS.Timeout;
+    const arm = (): void => {
+      const waitMs = Math.ceil((atUs - systemClock.nowUs()) / US_PER_MS);
+      timer = waitMs > MAX_TIMEOUT_MS ? setTimeout(arm, MAX_TIMEOUT_MS) : setTimeout(callback, Math.max(0, waitMs));
+    };
+    arm();
+    return () => clearTimeout(timer);
+  },
+};
