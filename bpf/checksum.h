@@ -15,7 +15,8 @@ static __always_inline __u16 checksum_fold(__u32 sum)
 	return sum;
 }
 
-/* True if the header checksum of an option-less IPv4 header is right; the caller has checked that 20 bytes are there. */
+/* True if the header checksum of an option-less IPv4 header is right; the caller has checked that 20 bytes are there.
+ */
 static __always_inline int ipv4_checksum_ok(const struct iphdr *ip)
 {
 	const __u16 *word = (const __u16 *)ip;

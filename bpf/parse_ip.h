@@ -15,9 +15,9 @@
 #include "parse_ipv6_chain.h"
 
 enum {
-	IPV4_HEADER_WORDS = 5,	       /* IHL without options */
-	IPV4_FRAGMENT_BITS = 0x3fff,   /* more fragments, fragment offset */
-	PROTOCOL_HAS_PORTS_BYTES = 4,  /* source and destination port come first in all of them */
+	IPV4_HEADER_WORDS = 5,	      /* IHL without options */
+	IPV4_FRAGMENT_BITS = 0x3fff,  /* more fragments, fragment offset */
+	PROTOCOL_HAS_PORTS_BYTES = 4, /* source and destination port come first in all of them */
 };
 
 static __always_inline bool has_ports(__u32 protocol)
@@ -96,9 +96,9 @@ static __always_inline enum detour_reason parse_ipv6(struct packet *packet)
 
 	if (is_extension_header(ip->nexthdr)) {
 		struct ipv6_chain chain = {
-			.l3_offset = packet->l3_offset,
-			.l3_length = packet->l3_length,
-			.next_header = ip->nexthdr,
+		    .l3_offset = packet->l3_offset,
+		    .l3_length = packet->l3_length,
+		    .next_header = ip->nexthdr,
 		};
 		enum detour_reason reason = walk_ipv6_chain(packet->ctx, &chain);
 

@@ -65,9 +65,9 @@ static __always_inline enum detour_reason parse_link(struct packet *packet)
 static __always_inline enum detour_reason find_ingress(struct packet *packet)
 {
 	struct interface_key key = {
-		.port_ifindex = packet->ctx->ingress_ifindex,
-		.vlan_id = packet->vlan_id,
-		.inner_vlan_id = packet->inner_vlan_id,
+	    .port_ifindex = packet->ctx->ingress_ifindex,
+	    .vlan_id = packet->vlan_id,
+	    .inner_vlan_id = packet->inner_vlan_id,
 	};
 
 	packet->ingress = bpf_map_lookup_elem(&interfaces, &key);

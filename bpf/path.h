@@ -82,9 +82,9 @@ static __always_inline int run_path(struct xdp_md *ctx)
 {
 	__u32 zero = 0;
 	struct packet packet = {
-		.ctx = ctx,
-		.settings = bpf_map_lookup_elem(&settings, &zero),
-		.frame_length = bpf_xdp_get_buff_len(ctx),
+	    .ctx = ctx,
+	    .settings = bpf_map_lookup_elem(&settings, &zero),
+	    .frame_length = bpf_xdp_get_buff_len(ctx),
 	};
 
 	if (!packet.settings)

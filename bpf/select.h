@@ -3,8 +3,8 @@
  * Group and flow -> next hop. The flow's bucket names the first choice; if that one is not alive, the flow (and no
  * other) looks further in its tier, then in the next tier. One cleared liveness bit moves everything that used it.
  *
- * Finds a live member whenever the group has one: after a few rehashes, which spread the moved flows by weight, it walks
- * through the tier's members.
+ * Finds a live member whenever the group has one: after a few rehashes, which spread the moved flows by weight, it
+ * walks through the tier's members.
  */
 #ifndef DETOUR_SELECT_H
 #define DETOUR_SELECT_H

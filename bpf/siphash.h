@@ -52,10 +52,10 @@ static __always_inline __u64 siphash_24_bytes(const __u64 key[2], const __u64 in
 {
 	const __u64 key0 = SIPHASH_WORD(key[0]), key1 = SIPHASH_WORD(key[1]);
 	struct siphash_state s = {
-		.v0 = key0 ^ 0x736f6d6570736575ULL,
-		.v1 = key1 ^ 0x646f72616e646f6dULL,
-		.v2 = key0 ^ 0x6c7967656e657261ULL,
-		.v3 = key1 ^ 0x7465646279746573ULL,
+	    .v0 = key0 ^ 0x736f6d6570736575ULL,
+	    .v1 = key1 ^ 0x646f72616e646f6dULL,
+	    .v2 = key0 ^ 0x6c7967656e657261ULL,
+	    .v3 = key1 ^ 0x7465646279746573ULL,
 	};
 
 #pragma unroll

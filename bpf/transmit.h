@@ -30,8 +30,9 @@ static __always_inline enum detour_reason check_egress(const struct packet *pack
 }
 
 /*
- * The IP header says what must fit, for padding does not count. But the frame as a whole must fit as well, padding, tags
- * and all: the kernel gives a redirected frame the MTU, the Ethernet header and one tag (xdp_ok_fwd_dev) and drops the rest.
+ * The IP header says what must fit, for padding does not count. But the frame as a whole must fit as well, padding,
+ * tags and all: the kernel gives a redirected frame the MTU, the Ethernet header and one tag (xdp_ok_fwd_dev) and drops
+ * the rest.
  */
 static __always_inline enum detour_reason check_mtu(const struct packet *packet, const struct next_hop *hop)
 {

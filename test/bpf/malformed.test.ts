@@ -49,7 +49,7 @@ const SEEDS = [
   `E/IP(${TO})/ICMP()/Raw(b'x'*56)`,
   `E/IP(${TO}, flags='MF', frag=0)/UDP()/Raw(b'x'*16)`,
   `E/IP(${TO}, options=[IPOption_RR()])/UDP()`,
-  `E/IP(src='203.0.113.1', dst='198.51.6.1')/UDP()/Raw(b'x'*550)`,
+  `E/IP(src='203.0.113.1', dst='198.51.6.1')/UDP()/Raw(b'x'*570)`,
   `E/IP(src='203.0.113.1', dst='192.0.2.1')/${echoReply(4, probePayload({ session: 1, epoch: 1, sequence: 1, transmitNs: 1n }))}`,
   `E/IP(src='203.0.113.1', dst='192.0.2.66')/UDP()`,
   `E/Dot1Q(vlan=100)/IP(src='203.0.113.1', dst='198.51.3.1')/UDP()`,

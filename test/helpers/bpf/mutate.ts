@@ -23,15 +23,22 @@ function repairChecksum(frame: Buffer): void {
 }
 
 function damageByte(frame: Buffer, random: Random): void {
-  // Anywhere, behind the MAC addresses, or where TTL, lengths and protocols are: there is most to break.
+  // Anywhere, behind the MAC addresses, or where there is most to break: TTL, lengths, protocols; addresses.
   const network = networkHeader(frame).at;
-  const [first, last] = random.pick([[0, 90] as const, [12, 90] as const, [network, network + 10] as const]);
+  const spans: [number, number][] = [
+    [0, 90],
+    [12, 90],
+    [network, network + 10],
+    [network + 8, network + 27],
+  ];
+  const [first, last] = random.pick(spans);
   const end = Math.min(frame.length - 1, last);
   const at = random.between(Math.min(first, end), end);
   const value = frame[at] as number;
   const kinds = [
     () => value ^ (1 << random.between(0, 7)),
     () => random.pick(EDGE_BYTES),
+    () => random.between(0, 1),
     () => random.between(0, 255),
     () => (value + random.pick([1, 255])) & 255,
   ];
