@@ -1,0 +1,21 @@
+/** `detour lookup`: one sentence, then the steps that led to it. Pure. */
+import type { LookupResource } from '../../api/resources/lookup.js';
+import { wrap } from '../text.js';
+import type { ViewOptions } from './common.js';
+
+export function renderLookup(lookup: LookupResource, { width }: ViewOptions): string[] {
+  const from = lookup.from === null ? '' : ` from ${lookup.from}`;
+  return [
+    ...wrap(`${lookup.to}${from}: ${way(lookup)}`, width),
+    ...lookup.why.flatMap((step, index) => wrap(`  ${index + 1}. ${step}`, width, 5)),
+  ];
+}
+
+function way(lookup: LookupResource): string {
+  if (lookup.prefix === null) return 'no route';
+  const route = `${lookup.prefix} -> ${lookup.target}`;
+  if (lookup.interface === null) return `${route}, not forwarded`;
+  const uplink = lookup.uplink === null ? '' : ` -> uplink ${lookup.uplink}`;
+  const gateway = lookup.gateway === null ? '' : ` via ${lookup.gateway}`;
+  return `${route}${uplink}${gateway} dev ${lookup.interface}, by ${lookup.forwardedBy}`;
+}

@@ -1,0 +1,124 @@
+/** `detour status`: everything that matters on one screen. Pure. */
+import type { GroupResource } from '../../api/resources/group.js';
+import type { HealthResource } from '../../api/resources/health.js';
+import type { InterfaceResource } from '../../api/resources/interface.js';
+import type { PathResource, UplinkResource } from '../../api/resources/uplink.js';
+import { paint, renderTable, type Cell } from '../table.js';
+import { wrap } from '../text.js';
+import { formatBytes, formatDurationMs, formatLatencyUs, formatPercent, formatRate } from '../units.js';
+import { bestWindow, familyName, stateCell, type ViewOptions } from './common.js';
+import { groupTable } from './groups.js';
+
+export interface StatusSnapshot {
+  health: HealthResource;
+  uplinks: UplinkResource[];
+  groups: GroupResource[];
+  interfaces: InterfaceResource[];
+}
+
+/** An earlier snapshot; with one, traffic is shown as a rate. */
+export interface EarlierSnapshot {
+  snapshot: StatusSnapshot;
+  elapsedMs: number;
+}
+
+export function renderStatus(
+  snapshot: StatusSnapshot,
+  options: ViewOptions,
+  earlier: EarlierSnapshot | null = null,
+): string[] {
+  const sections = [
+    headline(snapshot.health, options),
+    pathTable(snapshot.uplinks, options, earlier),
+    explanations(snapshot.uplinks, options),
+    snapshot.groups.length === 0 ? [] : groupTable(snapshot.groups, options),
+    servedByStack(snapshot, options),
+  ].filter((lines) => lines.length > 0);
+  return sections.flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
+}
+
+function headline(health: HealthResource, options: ViewOptions): string[] {
+  const tone = { ok: 'good', degraded: 'warn', down: 'bad' } as const;
+  const status = paint(health.status, tone[health.status], options.color);
+  const mode = health.mode === 'observe' ? 'observing only: nothing is changed' : 'active';
+  const ready = health.ready ? '' : ', not ready yet';
+  const first = `detour: ${status}, ${mode}${ready}, running for ${formatDurationMs(health.uptimeMs)}`;
+  const allDown = health.families.filter((family) => family.believed);
+  return [
+    first,
+    ...health.problems.flatMap((problem) => wrap(`! ${problem}`, options.width)),
+    ...allDown.flatMap((view) => {
+      const kept = view.lastGood === null ? 'none is kept' : `${view.lastGood} is kept in use`;
+      return wrap(`! every ${familyName(view.family)} path is down: ${kept}`, options.width);
+    }),
+  ];
+}
+
+function pathTable(uplinks: UplinkResource[], options: ViewOptions, earlier: EarlierSnapshot | null): string[] {
+  if (uplinks.length === 0) return ['no uplinks'];
+  const rows = uplinks.flatMap((uplink) =>
+    uplink.paths.map((path, index): Cell[] => {
+      const window = bestWindow(path);
+      return [
+        index === 0 ? uplink.name : '',
+        familyName(path.family),
+        stateCell(path),
+        formatDurationMs(path.stateForMs),
+        formatPercent(window?.lossPercent ?? null),
+        formatLatencyUs(window?.latencyUs ?? null),
+        formatLatencyUs(window?.jitterUs ?? null),
+        trafficCell(uplink.name, path, earlier),
+        path.cause,
+      ];
+    }),
+  );
+  return renderTable(
+    [
+      { title: 'UPLINK', shrink: true },
+      { title: 'IP' },
+      { title: 'STATE' },
+      { title: 'SINCE', align: 'right' },
+      { title: 'LOSS', align: 'right' },
+      { title: 'LATENCY', align: 'right' },
+      { title: 'JITTER', align: 'right' },
+      { title: earlier === null ? 'SENT' : 'RATE', align: 'right' },
+      { title: 'CAUSE', shrink: true },
+    ],
+    rows,
+    options,
+  );
+}
+
+function trafficCell(uplink: string, path: PathResource, earlier: EarlierSnapshot | null): string {
+  if (earlier === null) return formatBytes(BigInt(path.transmitted.bytes));
+  const before = earlier.snapshot.uplinks
+    .find((candidate) => candidate.name === uplink)
+    ?.paths.find((candidate) => candidate.family === path.family);
+  if (before === undefined) return '-';
+  const bytes = BigInt(path.transmitted.bytes) - BigInt(before.transmitted.bytes);
+  // Counters begin anew when the controller does.
+  return bytes < 0n ? '-' : formatRate(bytes, earlier.elapsedMs);
+}
+
+/** The whole cause of every path that is not simply up: the table may have cut it. */
+function explanations(uplinks: UplinkResource[], options: ViewOptions): string[] {
+  return uplinks.flatMap((uplink) =>
+    uplink.paths
+      .filter((path) => path.state !== 'up' || path.kept !== null)
+      .flatMap((path) => {
+        const kept = path.kept === null ? '' : `; still in use: ${path.kept}`;
+        return wrap(`${uplink.name} ${familyName(path.family)} ${path.state}: ${path.cause}${kept}`, options.width);
+      }),
+  );
+}
+
+function servedByStack({ uplinks, interfaces }: StatusSnapshot, options: ViewOptions): string[] {
+  const lines = uplinks
+    .filter((uplink) => uplink.forwarding.by === 'stack')
+    .map((uplink) => `${uplink.name} is served by the stack: ${uplink.forwarding.reason ?? 'configured'}`);
+  for (const { name, xdp, reason } of interfaces) {
+    if (xdp === 'native') continue;
+    lines.push(`${name} ${xdp === 'generic' ? 'runs XDP in generic mode' : 'has no XDP'}: ${reason ?? 'configured'}`);
+  }
+  return lines.flatMap((line) => wrap(line, options.width));
+}
