@@ -4,7 +4,14 @@ import type { ProbeIntent, ProbePath } from '../../src/controller/ports.js';
 import { type Family, IpAddress } from '../../src/net/ip-address.js';
 import { MacAddress } from '../../src/net/mac-address.js';
 
-export function examplePath({ family = 4 as Family, ethernet = true, ifindex = 3, xdp = true } = {}): ProbePath {
+interface PathOptions {
+  family?: Family;
+  ethernet?: boolean;
+  ifindex?: number;
+  xdp?: boolean;
+}
+
+export function examplePath({ family = 4, ethernet = true, ifindex = 3, xdp = true }: PathOptions = {}): ProbePath {
   return {
     ifindex,
     ifname: `wan${ifindex - 3}`,
