@@ -1,9 +1,20 @@
 /** The command line: which commands there are. Each is one file in commands/ and one line in the list below. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerAuto } from './commands/auto.js';
 import { registerCheck } from './commands/check.js';
 import { registerDoctor } from './commands/doctor.js';
+import { registerDrain } from './commands/drain.js';
+import { registerEvents } from './commands/events.js';
+import { registerForce } from './commands/force.js';
+import { registerGroups } from './commands/groups.js';
+import { registerInterfaces } from './commands/interfaces.js';
+import { registerLookup } from './commands/lookup.js';
+import { registerRoutes } from './commands/routes.js';
 import { registerSchema } from './commands/schema.js';
+import { registerStatus } from './commands/status.js';
+import { registerUndrain } from './commands/undrain.js';
+import { registerUplinks } from './commands/uplinks.js';
 import type { CliContext } from './context.js';
 import { exitCodes } from './exit.js';
 import { example } from './help.js';
@@ -15,7 +26,22 @@ import { example } from './help.js';
 export type Register = (program: Command, context: CliContext) => void;
 
 /** In the order of `detour --help`. */
-const commands: readonly Register[] = [registerCheck, registerDoctor, registerSchema];
+const commands: readonly Register[] = [
+  registerCheck,
+  registerStatus,
+  registerUplinks,
+  registerGroups,
+  registerRoutes,
+  registerInterfaces,
+  registerLookup,
+  registerEvents,
+  registerDrain,
+  registerUndrain,
+  registerForce,
+  registerAuto,
+  registerDoctor,
+  registerSchema,
+];
 
 export function buildProgram(context: CliContext): Command {
   const program = new Command('detour')
