@@ -32,6 +32,8 @@ export interface PortIntent {
   name: string;
   /** Takes redirected frames (ndo_xdp_xmit); false: the stack serves it. */
   redirectOk: boolean;
+  /** Takes multi-buffer frames, too (NETDEV_XDP_ACT_NDO_XMIT_SG); absent: no, such frames go to the stack. */
+  redirectFragmentsOk?: boolean;
 }
 
 export interface InterfaceIntent {
