@@ -23,8 +23,10 @@ export function registerStatus(program: Command, context: CliContext): void {
       'after',
       `${example('detour status', 'detour status --watch', 'detour status --json | jq .health.status')}
 
-Loss, latency and jitter are those of the best target of a path. SENT counts what XDP sent; the stack's packets
-are not in it. The exit code is 0 whatever the state is: use --json, or GET /v1/health, to act on it.`,
+Loss, latency and jitter are those of the best target of a path. SENT counts what
+XDP sent; the stack's packets are not in it. "down*": still in use, for the reason
+given below the table. The exit code is 0 whatever the state is: use --json, or
+GET /v1/health, to act on it.`,
     )
     .action(async (options: StatusOptions) => {
       const client = clientFrom(options);

@@ -15,9 +15,9 @@ const stateTones: Record<PathResource['state'], Tone> = {
   drained: 'dim',
 };
 
-/** The state; `(kept)` marks a path that is used although its state says otherwise. */
+/** The state; an asterisk marks a path that is used although its state says otherwise. */
 export function stateCell(path: PathResource): Cell {
-  return { text: path.kept === null ? path.state : `${path.state} (kept)`, tone: stateTones[path.state] };
+  return { text: path.kept === null ? path.state : `${path.state}*`, tone: stateTones[path.state] };
 }
 
 export const familyName = (family: 4 | 6): string => `IPv${family}`;

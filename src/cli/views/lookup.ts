@@ -7,7 +7,7 @@ export function renderLookup(lookup: LookupResource, { width }: ViewOptions): st
   const from = lookup.from === null ? '' : ` from ${lookup.from}`;
   return [
     ...wrap(`${lookup.to}${from}: ${way(lookup)}`, width),
-    ...lookup.why.flatMap((step, index) => wrap(`  ${index + 1}. ${step}`, width, 5)),
+    ...lookup.why.flatMap((step, index) => numbered(index + 1, step, width)),
   ];
 }
 
@@ -18,4 +18,11 @@ function way(lookup: LookupResource): string {
   const uplink = lookup.uplink === null ? '' : ` -> uplink ${lookup.uplink}`;
   const gateway = lookup.gateway === null ? '' : ` via ${lookup.gateway}`;
   return `${route}${uplink}${gateway} dev ${lookup.interface}, by ${lookup.forwardedBy}`;
+}
+
+function numbered(number: number, step: string, width: number): string[] {
+  const label = `  ${number}. `;
+  return wrap(step, width - label.length, 0).map(
+    (line, index) => (index === 0 ? label : ' '.repeat(label.length)) + line,
+  );
 }

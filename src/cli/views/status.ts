@@ -61,7 +61,8 @@ function pathTable(uplinks: UplinkResource[], options: ViewOptions, earlier: Ear
       const window = bestWindow(path);
       return [
         index === 0 ? uplink.name : '',
-        familyName(path.family),
+        // Short: at 80 characters, every other column has its full width at its longest.
+        `v${path.family}`,
         stateCell(path),
         formatDurationMs(path.stateForMs),
         formatPercent(window?.lossPercent ?? null),
@@ -112,12 +113,15 @@ function explanations(uplinks: UplinkResource[], options: ViewOptions): string[]
   );
 }
 
+/** What XDP does not serve as well as it could, each with its reason. */
 function servedByStack({ uplinks, interfaces }: StatusSnapshot, options: ViewOptions): string[] {
-  const lines = uplinks
-    .filter((uplink) => uplink.forwarding.by === 'stack')
-    .map((uplink) => `${uplink.name} is served by the stack: ${uplink.forwarding.reason ?? 'configured'}`);
+  const byStack = uplinks.filter((uplink) => uplink.forwarding.by === 'stack');
+  const lines = byStack.map(
+    ({ name, forwarding }) => `${name} is served by the stack: ${forwarding.reason ?? 'configured'}`,
+  );
   for (const { name, xdp, reason } of interfaces) {
-    if (xdp === 'native') continue;
+    // The uplink's line has said it already.
+    if (xdp === 'native' || byStack.some((uplink) => uplink.interface === name)) continue;
     lines.push(`${name} ${xdp === 'generic' ? 'runs XDP in generic mode' : 'has no XDP'}: ${reason ?? 'configured'}`);
   }
   return lines.flatMap((line) => wrap(line, options.width));

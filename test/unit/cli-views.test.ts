@@ -1,0 +1,208 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { presentGroup } from '../../src/api/resources/group.js';
+import { presentHealth } from '../../src/api/resources/health.js';
+import { presentInterface } from '../../src/api/resources/interface.js';
+import { presentRoute } from '../../src/api/resources/route.js';
+import { pathStates, presentUplink } from '../../src/api/resources/uplink.js';
+import { groupTable } from '../../src/cli/views/groups.js';
+import { renderInterfaces } from '../../src/cli/views/interfaces.js';
+import { renderLookup } from '../../src/cli/views/lookup.js';
+import { renderRoutes } from '../../src/cli/views/routes.js';
+import { renderStatus, type StatusSnapshot } from '../../src/cli/views/status.js';
+import { renderUplink, renderUplinks } from '../../src/cli/views/uplinks.js';
+import { bestWindow, orderText } from '../../src/cli/views/common.js';
+import { FakeService, fakeTarget } from '../helpers/fake-service.js';
+
+const plain = { width: 80, color: false };
+
+function snapshotOf(service: FakeService): StatusSnapshot {
+  return {
+    health: presentHealth(service.health(), service.ready(), service.clock),
+    uplinks: service.uplinks().map((uplink) => presentUplink(uplink, service.clock)),
+    groups: service.groups().map(presentGroup),
+    interfaces: service.interfaces().map(presentInterface),
+  };
+}
+
+const text = (lines: string[]): string => `\n${lines.join('\n')}\n`;
+
+describe('status', () => {
+  it('shows states, quality, traffic, causes, and what the stack serves, in 80 characters', () => {
+    expect(text(renderStatus(snapshotOf(new FakeService()), plain))).toMatchInlineSnapshot(`
+      "
+      detour: degraded, active, running for 1 h
+      ! lte IPv6 is down: 3 of 3 probes lost in 31 ms
+
+      UPLINK  IP  STATE        SINCE   LOSS  LATENCY  JITTER     SENT  CAUSE
+      fibre   v4  up        3 m 12 s    0 %  12.3 ms  210 us  18.4 EB  3 of 3 probes …
+              v6  up        3 m 12 s    0 %  12.3 ms  210 us  98.8 MB  3 of 3 probes …
+      lte     v4  degraded  3 m 12 s    2 %   181 ms  9.4 ms  98.8 MB  latency 181 ms…
+              v6  down      3 m 12 s  100 %        -       -      0 B  3 of 3 probes …
+
+      lte IPv4 degraded: latency 181 ms over the limit of 150 ms at 198.51.100.1
+        (icmp-1)
+      lte IPv6 down: 3 of 3 probes lost in 31 ms, last reply from 2001:db8:f::1 12 ms
+        before
+
+      GROUP     IP    ACTIVE  ORDER        CAUSE
+      internet  IPv4  fibre   fibre > lte  configured order
+      internet  IPv6  fibre   fibre > lte  configured order
+
+      lte is served by the stack: wwan0 has no Ethernet header (raw IP)
+      eth1 runs XDP in generic mode: the driver has no native XDP
+      "
+    `);
+  });
+
+  it('says that all are down, which one is kept, and marks the kept path', () => {
+    const service = new FakeService();
+    Object.assign(service.summary, { status: 'down', mode: 'observe', problems: [] });
+    Object.assign(service.summary.families[0]!, { suspected: true, believed: true, sinceUs: 0, lastGood: 'fibre' });
+    const kept = 'last good path: every other one is down too';
+    Object.assign(service.uplinkList[0]!.paths[0]!, { state: 'down', alive: true, kept, cause: 'no carrier' });
+    service.isReady = false;
+    const lines = renderStatus(snapshotOf(service), plain);
+    expect(lines[0]).toBe('detour: down, observing only: nothing is changed, not ready yet, running for 1 h');
+    expect(lines[1]).toBe('! every IPv4 path is down: fibre is kept in use');
+    expect(lines.find((line) => line.startsWith('fibre   v4'))).toMatch(/ down\* /);
+    expect(lines.join(' ')).toContain(`fibre IPv4 down: no carrier; still in use: last good path: every`);
+  });
+
+  it('shows rates against an earlier snapshot, and none when the counter began anew', () => {
+    const service = new FakeService();
+    const earlier = { snapshot: snapshotOf(service), elapsedMs: 2000 };
+    service.uplinkList[0]!.paths[0]!.transmitted = { packets: 0n, bytes: 5n };
+    service.uplinkList[0]!.paths[1]!.transmitted.bytes += 2_500_000n;
+    const lines = renderStatus(snapshotOf(service), plain, earlier);
+    expect(lines.find((line) => line.startsWith('UPLINK'))).toContain('RATE');
+    expect(lines.find((line) => line.startsWith('fibre   v4'))).toMatch(/210 us +- {2}/);
+    expect(lines.find((line) => line.startsWith('        v6'))).toContain('10 Mbit/s');
+  });
+
+  it('has colour only where it is asked for', () => {
+    expect(renderStatus(snapshotOf(new FakeService()), plain).join('')).not.toContain('\u001b');
+    expect(renderStatus(snapshotOf(new FakeService()), { ...plain, color: true }).join('')).toContain(
+      '\u001b[31mdown\u001b[0m',
+    );
+  });
+
+  it('without anything to show is still a page', () => {
+    const service = new FakeService();
+    for (const list of [service.uplinkList, service.groupList, service.interfaceList]) list.length = 0;
+    expect(renderStatus(snapshotOf(service), plain)).toContain('no uplinks');
+  });
+});
+
+describe('every view', () => {
+  const name = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
+
+  it('keeps within 80 characters and lets no control character through, whatever the names and figures', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          names: fc.array(name, { minLength: 2, maxLength: 2 }),
+          cause: fc.string({ unit: 'binary', maxLength: 300 }),
+          state: fc.constantFrom(...pathStates),
+          ageUs: fc.integer({ min: 0, max: 2 ** 46 }),
+          count: fc.bigInt(0n, 2n ** 64n - 1n),
+          latencyUs: fc.option(fc.integer({ min: 0, max: 900_000_000 })),
+          lossPercent: fc.double({ min: 0, max: 100, noNaN: true }),
+        }),
+        ({ names, cause, state, ageUs, count, latencyUs, lossPercent }) => {
+          const service = new FakeService();
+          const window = { samples: 9, lossPercent, latencyUs, jitterUs: latencyUs };
+          for (const [index, uplink] of service.uplinkList.entries()) {
+            Object.assign(uplink, { name: names[index], interface: names[index] });
+            uplink.forwarding.reason = cause;
+            for (const path of uplink.paths) {
+              const sinceUs = service.clock.nowUs() - ageUs;
+              Object.assign(path, {
+                state,
+                cause,
+                kept: cause,
+                sinceUs,
+                transmitted: { packets: count, bytes: count },
+              });
+              path.targets = [fakeTarget({ probe: names[0]!, target: names[1]!, lastCause: cause, window })];
+            }
+          }
+          service.summary.problems = [cause];
+          for (const view of service.groupList) Object.assign(view, { group: names[0], active: names, cause });
+          for (const status of service.interfaceList)
+            Object.assign(status, { name: names[0], reason: cause, vlanId: 4094 });
+          for (const route of service.routeList) Object.assign(route, { target: names[0], problem: cause });
+          const snapshot = snapshotOf(service);
+          const lines = [
+            ...renderStatus(snapshot, plain),
+            ...renderStatus(snapshot, plain, { snapshot, elapsedMs: 1000 }),
+            ...renderUplinks(snapshot.uplinks, plain),
+            ...renderUplink(snapshot.uplinks[0]!, plain),
+            ...groupTable(snapshot.groups, plain),
+            ...renderRoutes(service.routeList.map(presentRoute), plain),
+            ...renderInterfaces(snapshot.interfaces, plain),
+          ];
+          for (const line of lines) {
+            expect([...line].length, line).toBeLessThanOrEqual(80);
+            expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('lookup', () => {
+  const base = { to: '192.0.2.1', from: null, why: ['because'] };
+
+  it('says how a packet leaves, then why', () => {
+    const way = {
+      prefix: '0.0.0.0/0',
+      target: 'group internet',
+      uplink: 'fibre',
+      interface: 'eth1',
+      gateway: '192.0.2.9',
+    };
+    expect(renderLookup({ ...base, ...way, forwardedBy: 'xdp' }, { width: 200, color: false })).toEqual([
+      '192.0.2.1: 0.0.0.0/0 -> group internet -> uplink fibre via 192.0.2.9 dev eth1, by xdp',
+      '  1. because',
+    ]);
+  });
+
+  it('says when there is no route, and when a route does not forward', () => {
+    const nowhere = { uplink: null, interface: null, gateway: null, forwardedBy: 'none' as const };
+    expect(renderLookup({ ...base, ...nowhere, prefix: null, target: 'none' }, plain)[0]).toBe('192.0.2.1: no route');
+    const blackhole = { ...base, ...nowhere, prefix: '192.0.2.0/24', target: 'blackhole' };
+    expect(renderLookup(blackhole, plain)[0]).toBe('192.0.2.1: 192.0.2.0/24 -> blackhole, not forwarded');
+  });
+});
+
+describe('what a path is judged by', () => {
+  it('is its best target, since a dead target is no dead path', () => {
+    const service = new FakeService();
+    const path = presentUplink(service.uplinkList[1]!, service.clock).paths[0]!;
+    const good = { samples: 10, lossPercent: 0, latencyUs: 5, jitterUs: null };
+    const target = path.targets[0]!;
+    path.targets = [
+      { ...target, window: { samples: 10, lossPercent: 100, latencyUs: null, jitterUs: null } },
+      { ...target, window: { ...good, latencyUs: 9 } },
+      { ...target, window: good },
+      { ...target, window: null },
+    ];
+    expect(bestWindow(path)).toEqual(good);
+    expect(bestWindow({ ...path, targets: [] })).toBeNull();
+  });
+
+  it('and an order names tiers, members and weights', () => {
+    expect(
+      orderText([
+        [
+          { uplink: 'a', weight: 2 },
+          { uplink: 'b', weight: 1 },
+        ],
+        [{ uplink: 'c', weight: 1 }],
+      ]),
+    ).toBe('a*2 + b > c');
+  });
+});
