@@ -28,7 +28,6 @@ export function paint(text: string, tone: Tone | 'bold' | undefined, color: bool
 
 /** Control characters in names and causes that come from outside must not reach the terminal. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }
 

@@ -3,6 +3,8 @@
  * docs/config.md; resolve.ts fills them in. `||` is never used for that: 0 and false are values.
  */
 
+import type { KernelConfig } from './types.js';
+
 /** Main routing table (RT_TABLE_MAIN of linux/rtnetlink.h). */
 export const TABLE_MAIN = 254;
 
@@ -47,6 +49,17 @@ export const KERNEL_DEFAULTS = {
   nexthop_id_base: 680_000,
   keep_on_exit: false,
 } as const;
+
+/** As resolved; for parts that run without a configuration (`detour load`). */
+export const defaultKernel: KernelConfig = {
+  table: TABLE_MAIN,
+  metric: KERNEL_DEFAULTS.metric,
+  uplinkTableBase: KERNEL_DEFAULTS.uplink_table_base,
+  markBase: KERNEL_DEFAULTS.mark_base,
+  rulePriority: KERNEL_DEFAULTS.rule_priority,
+  nexthopIdBase: KERNEL_DEFAULTS.nexthop_id_base,
+  keepOnExit: KERNEL_DEFAULTS.keep_on_exit,
+};
 
 export const DATAPLANE_DEFAULTS = {
   pin_path: '/sys/fs/bpf/detour',

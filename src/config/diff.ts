@@ -42,16 +42,18 @@ export function diffConfigs(before: Config, after: Config): ConfigDiff {
       ...changedFields('api', before.api, after.api),
     ],
   };
-  const nothing = [
-    ...Object.values(diff.uplinks),
-    ...Object.values(diff.groups),
-    ...Object.values(diff.interfaces),
-    ...Object.values(diff.routes),
+  const lists: readonly unknown[][] = [
+    ...listsOf(diff.uplinks),
+    ...listsOf(diff.groups),
+    ...listsOf(diff.interfaces),
+    ...listsOf(diff.routes),
     diff.live,
     diff.needsRestart,
-  ].every((list) => list.length === 0);
-  return { same: nothing, ...diff };
+  ];
+  return { same: lists.every((list) => list.length === 0), ...diff };
 }
+
+const listsOf = (part: object): unknown[][] => Object.values(part) as unknown[][];
 
 /** One line for each change, for the log: "uplink lte: probes changed". */
 export function describeDiff(diff: ConfigDiff): string[] {

@@ -3,7 +3,7 @@
 /** The JSON Schema keywords, and our own, that the configuration's schema uses. */
 export interface Shape {
   type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean' | 'null';
-  const?: unknown;
+  const?: string | number | boolean;
   enum?: unknown[];
   anyOf?: Shape[];
   properties?: Record<string, Shape>;
@@ -51,7 +51,8 @@ export function expectation(schema: Shape): string {
     case 'integer':
     case 'number':
       return numberExpectation(schema);
-    default:
+    case 'string':
+    case undefined:
       return textExpectation(schema);
   }
 }

@@ -71,20 +71,14 @@ export function loadConfig(file: string): LoadedConfig {
   return result;
 }
 
-function unreadable(code: string | undefined): string {
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EISDIR':
-      return 'it is a directory';
-    case 'EACCES':
-      return 'permission denied';
-    case 'ERR_ENCODING_INVALID_ENCODED_DATA':
-      return 'it is not UTF-8 text';
-    default:
-      return code ?? 'unknown error';
-  }
-}
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8 text',
+};
+
+const unreadable = (code = 'unknown error'): string => UNREADABLE[code] ?? code;
 
 /** The YAML parser recurses: a file of ten thousand brackets ends its stack. */
 function openSource(text: string, fileName: string): YamlSource | { errors: ConfigProblem[] } {

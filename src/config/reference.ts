@@ -4,7 +4,7 @@ import { configSchema } from './schema.js';
 
 /** Lines of Markdown. A test compares the part of docs/config.md between its two markers with this. */
 export function referenceTable(): string[] {
-  const rows = fieldsOf(configSchema as Shape, '');
+  const rows = fieldsOf(configSchema, '');
   return ['| field | unit | default | bounds | meaning |', '| --- | --- | --- | --- | --- |', ...rows];
 }
 
@@ -79,7 +79,8 @@ function bounds(field: Shape): string {
       return countBounds(field.minItems, field.maxItems, 'items');
     case 'object':
       return countBounds(field.minProperties, field.maxProperties, 'entries');
-    default:
+    case 'string':
+    case undefined:
       return field['x-expected'] ?? countBounds(field.minLength, field.maxLength, 'characters');
   }
 }

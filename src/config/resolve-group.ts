@@ -98,7 +98,7 @@ export function resolveRoutes(
     if (prefix === null) return;
     const before = first.get(prefix.toString());
     if (before !== undefined) {
-      run.problem([...path, 'to'], `${prefix} is there twice, first at routes[${before}]`, 'it once');
+      run.problem([...path, 'to'], `${prefix.toString()} is there twice, first at routes[${before}]`, 'it once');
       return;
     }
     first.set(prefix.toString(), index);

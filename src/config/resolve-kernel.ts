@@ -1,5 +1,5 @@
 /** The numbers that Detour uses in the kernel: they must not run into each other or into the kernel's own. */
-import { KERNEL_DEFAULTS, TABLE_MAIN } from './defaults.js';
+import { defaultKernel, TABLE_MAIN } from './defaults.js';
 import type { Path } from './problem.js';
 import type { Draft, Resolving } from './resolving.js';
 import type { ConfigFile } from './schema.js';
@@ -10,15 +10,14 @@ const TABLE_LOCAL = 255;
 
 export function resolveKernel(draft: Draft<ConfigFile>['kernel'], uplinkCount: number, run: Resolving): KernelConfig {
   const path: Path = ['kernel'];
-  const table = draft?.table ?? KERNEL_DEFAULTS.table;
   const kernel: KernelConfig = {
-    table: table === 'main' ? TABLE_MAIN : table,
-    metric: draft?.metric ?? KERNEL_DEFAULTS.metric,
-    uplinkTableBase: draft?.uplink_table_base ?? KERNEL_DEFAULTS.uplink_table_base,
-    markBase: draft?.mark_base ?? KERNEL_DEFAULTS.mark_base,
-    rulePriority: draft?.rule_priority ?? KERNEL_DEFAULTS.rule_priority,
-    nexthopIdBase: draft?.nexthop_id_base ?? KERNEL_DEFAULTS.nexthop_id_base,
-    keepOnExit: draft?.keep_on_exit ?? KERNEL_DEFAULTS.keep_on_exit,
+    table: draft?.table === 'main' ? TABLE_MAIN : (draft?.table ?? defaultKernel.table),
+    metric: draft?.metric ?? defaultKernel.metric,
+    uplinkTableBase: draft?.uplink_table_base ?? defaultKernel.uplinkTableBase,
+    markBase: draft?.mark_base ?? defaultKernel.markBase,
+    rulePriority: draft?.rule_priority ?? defaultKernel.rulePriority,
+    nexthopIdBase: draft?.nexthop_id_base ?? defaultKernel.nexthopIdBase,
+    keepOnExit: draft?.keep_on_exit ?? defaultKernel.keepOnExit,
   };
   if (kernel.table === TABLE_LOCAL) {
     run.problem([...path, 'table'], "table 255 (local) is the kernel's own", 'main, or another number');

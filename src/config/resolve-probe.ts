@@ -130,7 +130,8 @@ function withTargets(draft: ProbeDraft, common: ProbeCommon, path: Path, run: Re
           draft.type === 'https' ? (draft.verify_certificate ?? PROBE_DEFAULTS.verify_certificate) : true,
       };
     }
-    default:
+    case 'icmp':
+    case undefined:
       return {
         ...common,
         type: 'icmp',
@@ -142,7 +143,8 @@ function withTargets(draft: ProbeDraft, common: ProbeCommon, path: Path, run: Re
   }
 }
 
-const endpointKey = ({ address, port }: { address: IpAddress; port: number }): string => `${address} ${port}`;
+const endpointKey = ({ address, port }: { address: IpAddress; port: number }): string =>
+  `${address.toString()} ${port}`;
 
 /** Parses every target and refuses one that is there twice: it would have two votes in the quorum. */
 function distinct<T>(

@@ -71,4 +71,4 @@ export function endpoint(
 }
 
 const withPort = (address: IpAddress, port: string): string =>
-  address.family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+  address.family === 6 ? `[${address.toString()}]:${port}` : `${address.toString()}:${port}`;

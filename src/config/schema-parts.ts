@@ -2,6 +2,7 @@
  * Builders for the schema's leaves. Each leaf says, besides its JSON Schema rule, its unit (`x-unit`) and, where the
  * rule does not read well, what is expected in words (`x-expected`). validate.ts and reference.ts read them back.
  */
+/* eslint-disable @typescript-eslint/explicit-module-boundary-types -- the inferred types are what Static<> reads */
 import Type from 'typebox';
 
 interface Words {

@@ -18,6 +18,8 @@ export interface Place {
   column: number;
 }
 
+/** After the first few, syntax errors are consequences of each other. */
+const MAX_SYNTAX_PROBLEMS = 8;
 /** Aliases make a small file expand into a huge one ("billion laughs"): more than this many are refused. */
 const MAX_ALIASES = 256;
 const START: Place = { line: 1, column: 1 };
@@ -36,7 +38,6 @@ export class YamlSource {
       uniqueKeys: false,
       merge: false,
       prettyErrors: false,
-      logLevel: 'silent',
     });
   }
 
@@ -46,7 +47,7 @@ export class YamlSource {
 
   /** What the YAML parser refuses. Anything that it only warns of (unknown tags) is an error here as well. */
   syntaxProblems(): ConfigProblem[] {
-    return [...this.#document.errors, ...this.#document.warnings].map((error) => ({
+    return [...this.#document.errors, ...this.#document.warnings].slice(0, MAX_SYNTAX_PROBLEMS).map((error) => ({
       file: this.file,
       ...this.#at(error.pos[0]),
       path: '',

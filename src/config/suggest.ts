@@ -15,7 +15,7 @@ export function suggest(word: string, known: readonly string[]): string | null {
   let best: { candidate: string; distance: number } | null = null;
   for (const candidate of known) {
     const distance = editDistance(plain, normalise(candidate));
-    if (distance <= Math.max(1, Math.floor(candidate.length / 3)) && (best === null || distance < best.distance)) {
+    if (distance <= Math.floor(candidate.length / 3) && (best === null || distance < best.distance)) {
       best = { candidate, distance };
     }
   }

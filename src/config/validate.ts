@@ -30,7 +30,7 @@ export function validate(source: YamlSource, schema: object): Validated {
   if (root === null || (isScalar(root) && root.value === null)) {
     run.report([], { line: 1, column: 1 }, 'the file is empty', 'at least "uplinks: {fibre: {interface: eth1}}"');
   } else {
-    value = run.check(schema as Shape, root, []);
+    value = run.check(schema, root, []);
   }
   return { value: value === WRONG ? {} : value, problems: run.problems, wrong: run.wrong };
 }
@@ -57,7 +57,7 @@ class Validation {
     }
     const branch = schema.anyOf ? this.#chooseBranch(schema, node, path) : schema;
     if (branch === WRONG) return WRONG;
-    const shape = branch as Shape;
+    const shape = branch;
     if (isMap(node) && kindOf(shape) === 'map') return this.#checkMap(shape, node, path);
     if (isSeq(node) && kindOf(shape) === 'list') return this.#checkList(shape, node, path);
     if (isScalar(node) && kindOf(shape) === 'scalar') {
@@ -222,7 +222,9 @@ function accepts(schema: Shape, value: unknown): boolean {
       return Number.isFinite(value) && inBounds(schema, value as number);
     case 'string':
       return typeof value === 'string' && acceptsText(schema, value);
-    default:
+    case 'object':
+    case 'array':
+    case undefined:
       return false;
   }
 }
