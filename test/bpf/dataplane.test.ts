@@ -1,0 +1,515 @@
+/**
+ * The data plane over real maps, in a network namespace and a bpffs of its own:
+ *
+ *   dt0 ===veth=== dt1     (both ends in the test's namespace; dt0, dt2 are ports)
+ *   dt2 ===veth=== dt3
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { groupCodec, nextHopCodec, NextHopFlag, RouteKind } from '../../src/abi/index.js';
+import type { ForwardingIntent, InterfaceIntent, PortIntent } from '../../src/controller/ports.js';
+import { openDataplane, unloadDataplane, type DataPlane, type DataPlaneOptions } from '../../src/dataplane/index.js';
+import { BpfMap, queryXdp } from '../../src/libbpf/index.js';
+import { native, type NativeAddon } from '../../src/native.js';
+import { MacAddress } from '../../src/net/mac-address.js';
+import { Prefix } from '../../src/net/prefix.js';
+import { mountBpffs } from '../helpers/bpffs.js';
+import { enterOwnNetns, ifindexOf, ip } from '../helpers/own-netns.js';
+
+let bpffs: ReturnType<typeof mountBpffs>;
+let pinPath: string;
+let nowMs: number;
+let opened: DataPlane[];
+
+const mac = (last: number) => MacAddress.fromBytes(Uint8Array.of(2, 0, 0, 0, 0, last));
+
+function open(options: Partial<DataPlaneOptions> = {}): DataPlane {
+  const plane = openDataplane({ pinPath, xdpMode: 'auto', maxRoutes: 64, nowMs: () => nowMs, ...options });
+  opened.push(plane);
+  return plane;
+}
+
+function pinned<K, V>(name: string): BpfMap<K, V> {
+  return BpfMap.openPinned<K, V>(join(pinPath, `detour_${name}`));
+}
+
+/** Reads a pinned map with a function and closes it. */
+function reading<K, V, R>(name: string, read: (map: BpfMap<K, V>) => R): R {
+  const map = pinned<K, V>(name);
+  try {
+    return read(map);
+  } finally {
+    map.close();
+  }
+}
+
+const port = (name: string, redirectOk = true): PortIntent => ({ ifindex: ifindexOf(name), name, redirectOk });
+
+const iface = (name: string, vlanId = 0): InterfaceIntent => ({
+  ifindex: ifindexOf(name) + vlanId,
+  name,
+  portIfindex: ifindexOf(name),
+  vlanId,
+  innerVlanId: 0,
+  mac: mac(ifindexOf(name)),
+  mtu: 1500,
+  forward: { 4: true, 6: true },
+});
+
+function intent(overrides: Partial<ForwardingIntent> = {}): ForwardingIntent {
+  const egress = ifindexOf('dt2');
+  return {
+    forward: true,
+    ports: [port('dt0'), port('dt2')],
+    interfaces: [iface('dt0'), iface('dt2')],
+    nextHops: [1, 2, 3].map((id) => ({ id, ifindex: egress, gatewayMac: mac(100 + id), redirectOk: true })),
+    groups: [
+      {
+        id: 1,
+        tiers: [
+          [
+            { nextHop: 1, weight: 1 },
+            { nextHop: 2, weight: 1 },
+          ],
+          [{ nextHop: 3, weight: 1 }],
+        ],
+      },
+    ],
+    routes: [
+      { prefix: Prefix.parse('0.0.0.0/0'), target: { kind: 'group', group: 1 } },
+      { prefix: Prefix.parse('192.0.2.0/24'), target: { kind: 'fib' } },
+      { prefix: Prefix.parse('198.51.100.1/32'), target: { kind: 'local' } },
+      { prefix: Prefix.parse('203.0.113.0/24'), target: { kind: 'blackhole' } },
+      { prefix: Prefix.parse('2001:db8::/32'), target: { kind: 'group', group: 1 } },
+    ],
+    ...overrides,
+  };
+}
+
+function bucketsOf(groupId: number, tier: number): number[] {
+  const group = reading<number, Record<string, unknown>, ReturnType<typeof groupCodec.decode>>('groups', (map) =>
+    decodeGroup(map, groupId),
+  );
+  const row = group.tiers[tier];
+  if (!row || row.bucketMask === 0) return [];
+  return reading<number, number, number[]>('buckets', (map) =>
+    Array.from({ length: row.bucketMask + 1 }, (_, index) => map.get(row.bucketBase + index) ?? 0),
+  );
+}
+
+function decodeGroup(map: BpfMap<number, unknown>, id: number): ReturnType<typeof groupCodec.decode> {
+  const bytes = new Uint8Array((id + 1) * groupCodec.size);
+  native.mapReadArray(map.fd, id + 1, bytes);
+  return groupCodec.decode(new DataView(bytes.buffer), id * groupCodec.size);
+}
+
+function nextHopRow(id: number): { row: number; hop: ReturnType<typeof nextHopCodec.decode> } {
+  const row = reading<number, number, number>('next_hop_slots', (map) => map.get(id) ?? 0);
+  const bytes = new Uint8Array((row + 1) * nextHopCodec.size);
+  reading<number, unknown, void>('next_hops', (map) => native.mapReadArray(map.fd, row + 1, bytes));
+  return { row, hop: nextHopCodec.decode(new DataView(bytes.buffer), row * nextHopCodec.size) };
+}
+
+const routeCount = (name: string): number => reading(name, (map) => [...map.keys()].length);
+
+beforeAll(() => {
+  enterOwnNetns();
+  for (const [a, b] of [
+    ['dt0', 'dt1'],
+    ['dt2', 'dt3'],
+  ]) {
+    ip(`link add ${a} type veth peer name ${b}`);
+    ip(`link set ${a} up`);
+    ip(`link set ${b} up`);
+  }
+  bpffs = mountBpffs();
+});
+
+beforeEach(({ task }) => {
+  opened = [];
+  nowMs = 1_000_000;
+  pinPath = join(bpffs.path, `plane-${task.id.replaceAll(/\W/g, '')}`);
+});
+
+afterEach(async () => {
+  for (const plane of opened) await plane.close({ keep: true });
+  unloadDataplane(pinPath);
+});
+
+afterAll(() => bpffs.unmount());
+
+describe('apply', () => {
+  test('attaches the program natively, writes every table, and writes nothing the second time', async () => {
+    const plane = open();
+    const first = await plane.apply(intent());
+    expect(first.problems).toEqual([]);
+    expect(first.ports.map(({ name, xdp, reason }) => [name, xdp, reason])).toEqual([
+      ['dt0', 'native', null],
+      ['dt2', 'native', null],
+    ]);
+    expect(first.writes).toBeGreaterThan(0);
+    expect([routeCount('routes4'), routeCount('routes6')]).toEqual([4, 1]);
+    expect((await plane.apply(intent())).writes).toBe(0);
+  });
+
+  test('calls no map write at all the second time', async () => {
+    let calls = 0;
+    const counting = <A extends unknown[], R>(call: (...args: A) => R) => {
+      return (...args: A): R => {
+        calls++;
+        return call(...args);
+      };
+    };
+    const addon: NativeAddon = {
+      ...native,
+      mapUpdateBatch: counting(native.mapUpdateBatch),
+      mapDeleteBatch: counting(native.mapDeleteBatch),
+    };
+    const plane = open({ native: addon });
+    await plane.apply(intent());
+    expect(calls).toBeGreaterThan(0);
+    calls = 0;
+    await plane.apply(intent());
+    expect(calls).toBe(0);
+  });
+
+  test('puts back what somebody else changed or removed', async () => {
+    const plane = open();
+    await plane.apply(intent());
+    reading<{ prefix_length: number; address: Uint8Array }, { target: number }, void>('routes4', (map) => {
+      map.delete({ prefix_length: 0, address: new Uint8Array(4) });
+      map.set({ prefix_length: 8, address: Uint8Array.of(10, 0, 0, 0) }, { target: 1 });
+    });
+    reading<number, number, void>('next_hop_slots', (map) => map.set(2, 0));
+    reading<number, unknown, void>('egress', (map) => map.delete(ifindexOf('dt2')));
+    ip('link set dev dt0 address 02:00:00:00:00:77'); // not ours: no effect on the tables
+    const report = await plane.apply(intent());
+    expect(report.problems).toEqual([]);
+    expect(report.writes).toBeGreaterThanOrEqual(4);
+    expect(routeCount('routes4')).toBe(4);
+    expect(nextHopRow(2).hop.destinationMac).toEqual(mac(102).bytes);
+    expect((await plane.apply(intent())).writes).toBe(0);
+  });
+
+  test('removes everything that is no longer wanted, and detaches', async () => {
+    const plane = open();
+    await plane.apply(intent());
+    plane.setLiveness([{ nextHop: 3, alive: true }]);
+    await plane.apply({ forward: false, ports: [], interfaces: [], nextHops: [], groups: [], routes: [] });
+    expect([routeCount('routes4'), routeCount('routes6'), routeCount('interfaces'), routeCount('egress')]).toEqual([
+      0, 0, 0, 0,
+    ]);
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('none');
+    expect(plane.readLiveness(3)).toBe(false);
+    expect(nextHopRow(1).row).toBe(0);
+    expect(readdirSync(pinPath).filter((name) => name.startsWith('detour_link'))).toEqual([]);
+  });
+
+  test('reports what does not fit and leaves a family whose routes do not fit to the stack', async () => {
+    const plane = open({ maxRoutes: 3 });
+    const { problems } = await plane.apply(intent());
+    expect(problems).toEqual([
+      'routes4: 4 routes, the table holds 3: IPv4 is left to the stack (raise dataplane.max_routes)',
+    ]);
+    expect([routeCount('routes4'), routeCount('routes6')]).toEqual([0, 1]);
+  });
+
+  test('names a device that is gone, and serves the others', async () => {
+    const plane = open();
+    const gone: PortIntent = { ifindex: 424_242, name: 'gone0', redirectOk: true };
+    const report = await plane.apply(intent({ ports: [gone, port('dt0'), port('dt2')] }));
+    expect(report.problems.join('\n')).toMatch(/tx_ports: ifindex 424242.*\ngone0: ENODEV/);
+    expect(report.ports.map(({ xdp }) => xdp)).toEqual(['none', 'native', 'native']);
+  });
+
+  test('uses generic mode where native is impossible, and says why', async () => {
+    const plane = open();
+    const lo: PortIntent = { ifindex: 1, name: 'lo', redirectOk: false };
+    const { ports } = await plane.apply(intent({ ports: [lo] }));
+    expect(ports[0]).toMatchObject({ name: 'lo', xdp: 'generic' });
+    expect(ports[0]?.reason).toMatch(/native mode was refused/);
+  });
+
+  test('attaches again to a device that was deleted and made anew', async () => {
+    ip('link add dt8 type veth peer name dt9');
+    const plane = open();
+    await plane.apply(intent({ ports: [port('dt8')] }));
+    ip('link del dt8');
+    ip('link add dt8 type veth peer name dt9');
+    const report = await plane.apply(intent({ ports: [port('dt8')] }));
+    expect(report.problems).toEqual([]);
+    expect(queryXdp(ifindexOf('dt8')).mode).toBe('native');
+    await plane.apply(intent({ ports: [] }));
+    ip('link del dt8');
+  });
+});
+
+describe('next hops', () => {
+  test('carry what the program needs, and say when the stack must do it', async () => {
+    const plane = open();
+    const egress = ifindexOf('dt2');
+    await plane.apply(
+      intent({
+        interfaces: [iface('dt0'), { ...iface('dt2', 7), mtu: 1400 }],
+        nextHops: [
+          { id: 1, ifindex: egress + 7, gatewayMac: mac(1), redirectOk: true },
+          { id: 2, ifindex: egress + 7, gatewayMac: null, redirectOk: true },
+          { id: 3, ifindex: 999, gatewayMac: mac(3), redirectOk: true },
+        ],
+      }),
+    );
+    expect(nextHopRow(1).hop).toMatchObject({
+      ifindex: egress + 7,
+      flags: NextHopFlag.RESOLVED | NextHopFlag.REDIRECT_OK,
+      mtu: 1400,
+      vlanId: 7,
+      sourceMac: mac(egress).bytes,
+      destinationMac: mac(1).bytes,
+    });
+    expect(nextHopRow(1).hop.portSlot).toBeGreaterThan(0);
+    expect(nextHopRow(2).hop.flags).toBe(NextHopFlag.REDIRECT_OK);
+    expect(nextHopRow(3).hop.flags).toBe(0);
+  });
+
+  test('are replaced by a new row; the old one is not used again for a second', async () => {
+    const plane = open();
+    const hops = (last: number) => [{ id: 1, ifindex: ifindexOf('dt2'), gatewayMac: mac(last), redirectOk: true }];
+    const rows: number[] = [];
+    for (const last of [1, 2, 3]) {
+      await plane.apply(intent({ nextHops: hops(last), groups: [] }));
+      rows.push(nextHopRow(1).row);
+    }
+    expect(new Set(rows).size).toBe(3);
+    nowMs += 1000;
+    await plane.apply(intent({ nextHops: hops(4), groups: [] }));
+    expect(rows).toContain(nextHopRow(1).row);
+    expect(nextHopRow(1).hop.destinationMac).toEqual(mac(4).bytes);
+  });
+});
+
+describe('groups', () => {
+  const shares = (buckets: number[]) => [1, 2, 3].map((id) => buckets.filter((each) => each === id).length);
+
+  test('spread buckets by weight, and put a lone member where no bucket is needed', async () => {
+    const plane = open();
+    const tier = [
+      { nextHop: 1, weight: 3 },
+      { nextHop: 2, weight: 1 },
+    ];
+    await plane.apply(intent({ groups: [{ id: 5, tiers: [tier, [], [{ nextHop: 3, weight: 1 }]] }] }));
+    expect(shares(bucketsOf(5, 0))).toEqual([192, 64, 0]);
+    const group = reading('groups', (map) => decodeGroup(map as BpfMap<number, unknown>, 5));
+    expect(group.tierCount).toBe(2);
+    expect(group.tiers[1]).toMatchObject({ bucketMask: 0, memberCount: 1 });
+    expect(group.tiers[1]?.members[0]).toBe(3);
+  });
+
+  test('move only the flows that a change of weights moves', async () => {
+    const plane = open();
+    const group = (weight: number) => [
+      {
+        id: 1,
+        tiers: [
+          [
+            { nextHop: 1, weight },
+            { nextHop: 2, weight: 1 },
+          ],
+        ],
+      },
+    ];
+    await plane.apply(intent({ groups: group(1) }));
+    const before = bucketsOf(1, 0);
+    await plane.apply(intent({ groups: group(3) }));
+    const after = bucketsOf(1, 0);
+    expect(shares(after)).toEqual([192, 64, 0]);
+    expect(before.filter((nextHop, index) => nextHop !== after[index])).toHaveLength(64);
+  });
+
+  test('of a tier that does not fit are cut, with a problem', async () => {
+    const plane = open();
+    const tier = Array.from({ length: 17 }, (_, index) => ({ nextHop: index + 1, weight: 1 }));
+    const { problems } = await plane.apply(intent({ groups: [{ id: 1, tiers: [tier] }] }));
+    expect(problems).toEqual(['group 1, tier 1: 17 members; only the first 16 are used']);
+  });
+});
+
+describe('liveness', () => {
+  test('is one bit, set and cleared without touching its neighbours', () => {
+    const plane = open();
+    const all = [1, 62, 63, 64, 65, 4095];
+    plane.setLiveness(all.map((nextHop) => ({ nextHop, alive: true })));
+    expect(all.map((id) => plane.readLiveness(id))).toEqual(all.map(() => true));
+    plane.setLiveness([{ nextHop: 63, alive: false }]);
+    expect(all.map((id) => plane.readLiveness(id))).toEqual([true, true, false, true, true, true]);
+    expect(reading<number, bigint, bigint | null>('liveness', (map) => map.get(1))).toBe(0b11n);
+    expect(() => plane.setLiveness([{ nextHop: 4096, alive: true }])).toThrow(RangeError);
+    expect(() => plane.setLiveness([{ nextHop: 0, alive: true }])).toThrow(RangeError);
+  });
+
+  test('takes microseconds: a change costs less than a tenth of a look-up by system call through ffi', () => {
+    const plane = open();
+    const rounds = 2000;
+    const time = (action: (round: number) => void): number => {
+      const start = performance.now();
+      for (let round = 0; round < rounds; round++) action(round);
+      return performance.now() - start;
+    };
+    const bit = () => time((round) => plane.setLiveness([{ nextHop: 1 + (round % 4000), alive: round % 2 === 0 }]));
+    const map = pinned<number, bigint>('liveness');
+    const look = () => time((round) => map.get(round % 64));
+    bit();
+    look();
+    expect(bit()).toBeLessThan(look() / 2);
+    map.close();
+  });
+});
+
+describe('a restart', () => {
+  test('takes the pinned state over: same rows, same buckets, same liveness, nothing written, no gap in XDP', async () => {
+    const first = open();
+    await first.apply(intent());
+    first.setLiveness([{ nextHop: 1, alive: true }]);
+    const before = { buckets: bucketsOf(1, 0), row: nextHopRow(1).row, key: Buffer.from(first.replies.cookieKey) };
+    await first.close({ keep: true });
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('native');
+
+    const second = open();
+    expect([second.takenOver, second.notes]).toEqual([true, []]);
+    expect(second.readLiveness(1)).toBe(true);
+    const report = await second.apply(intent());
+    // Only the two links get the new program.
+    expect(report.writes).toBe(2);
+    expect(report.ports.map(({ xdp }) => xdp)).toEqual(['native', 'native']);
+    expect({ buckets: bucketsOf(1, 0), row: nextHopRow(1).row, key: Buffer.from(second.replies.cookieKey) }).toEqual(
+      before,
+    );
+  });
+
+  test('replaces state of other sizes, and says so', async () => {
+    const first = open();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const second = open({ maxRoutes: 128 });
+    expect(second.takenOver).toBe(false);
+    expect(second.notes.join()).toMatch(/replaced: .*routes4.*max_entries \(64, wanted 128\)/);
+    const report = await second.apply(intent());
+    expect([report.problems, routeCount('routes4')]).toEqual([[], 4]);
+    expect(report.ports.map(({ xdp }) => xdp)).toEqual(['native', 'native']);
+  });
+
+  test('replaces state that is incomplete', async () => {
+    const first = open();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const buckets = pinned('buckets');
+    buckets.unpin(join(pinPath, 'detour_buckets'));
+    buckets.close();
+    const second = open();
+    expect(second.notes).toEqual(['pinned maps are replaced: there is no buckets']);
+    expect((await second.apply(intent())).problems).toEqual([]);
+  });
+
+  test('changes the XDP mode of what is attached when the configuration asks for another', async () => {
+    const first = open();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const second = open({ xdpMode: 'generic' });
+    expect((await second.apply(intent())).ports.map(({ xdp }) => xdp)).toEqual(['generic', 'generic']);
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('generic');
+  });
+});
+
+describe('the end', () => {
+  test('without keep, nothing is left attached or pinned', async () => {
+    const plane = open();
+    await plane.apply(intent());
+    await plane.close({ keep: false });
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('none');
+    expect(existsSync(pinPath)).toBe(false);
+  });
+
+  test('unload cleans up after a crash without any other state, even while a handle is open', async () => {
+    const plane = open();
+    await plane.apply(intent());
+    const removed = unloadDataplane(pinPath);
+    expect(removed).toContain(`detour_link_${ifindexOf('dt0')}`);
+    expect(removed).toContain('detour_routes4');
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('none');
+    expect(existsSync(pinPath)).toBe(false);
+    expect(unloadDataplane(pinPath)).toEqual([]);
+  });
+});
+
+describe('opening', () => {
+  test('without a bpffs says how to mount one', () => {
+    expect(() => openDataplane({ pinPath: '/tmp/dt-none/detour', xdpMode: 'auto', maxRoutes: 8 })).toThrow(
+      /no bpffs at \/tmp\/dt-none\/detour: mount it: mount -t bpf/,
+    );
+  });
+
+  test('with an object that is not there names it', () => {
+    expect(() => open({ objectFile: '/does/not/exist.bpf.o' })).toThrow(
+      /loading \/does\/not\/exist\.bpf\.o failed: ENOENT/,
+    );
+  });
+});
+
+describe('routes', () => {
+  test('hold kind and group as the program reads them', async () => {
+    const plane = open();
+    await plane.apply(intent());
+    const target = (length: number, ...address: number[]) =>
+      reading<unknown, { target: number }, number | undefined>('routes4', (map) => {
+        return map.get({ prefix_length: length, address: Uint8Array.from(address) })?.target;
+      });
+    expect(target(0, 0, 0, 0, 0)).toBe(((RouteKind.GROUP << 28) | 1) >>> 0);
+    expect(target(24, 192, 0, 2, 0)).toBe((RouteKind.FIB << 28) >>> 0);
+    expect(target(32, 198, 51, 100, 1)).toBe((RouteKind.LOCAL << 28) >>> 0);
+    expect(target(24, 203, 0, 113, 0)).toBe((RouteKind.BLACKHOLE << 28) >>> 0);
+  });
+
+  test('are added long before short and removed short before long, so that no packet takes a cover by mistake', async () => {
+    const lengths: { added: number[]; removed: number[] } = { added: [], removed: [] };
+    let routesFd = -1;
+    const note = (into: number[], keys: Uint8Array, count: number) => {
+      for (let index = 0; index < count; index++) into.push(keys[index * 8] ?? -1);
+    };
+    const addon: NativeAddon = {
+      ...native,
+      mapUpdateBatch(fd, keys, values, count, flags) {
+        if (fd === routesFd) note(lengths.added, keys, count);
+        return native.mapUpdateBatch(fd, keys, values, count, flags);
+      },
+      mapDeleteBatch(fd, keys, count) {
+        if (fd === routesFd) note(lengths.removed, keys, count);
+        return native.mapDeleteBatch(fd, keys, count);
+      },
+      mapReadAll(fd, keySize, valueSize, maxEntries) {
+        if (keySize === 8 && valueSize === 4) routesFd = fd;
+        return native.mapReadAll(fd, keySize, valueSize, maxEntries);
+      },
+    };
+    const plane = open({ native: addon });
+    await plane.apply(intent());
+    await plane.apply(intent({ routes: [] }));
+    expect(lengths).toEqual({ added: [32, 24, 24, 0], removed: [0, 24, 24, 32] });
+  });
+
+  test('can be many: ten thousand are written in slices, then compared without a write', async () => {
+    const plane = open({ maxRoutes: 20_000 });
+    const routes = Array.from({ length: 10_000 }, (_, index) => ({
+      prefix: Prefix.parse(`10.${index >> 8}.${index & 255}.0/24`),
+      target: { kind: 'group' as const, group: 1 },
+    }));
+    let turns = 0;
+    const counting = setInterval(() => turns++, 0);
+    const first = await plane.apply(intent({ routes }));
+    clearInterval(counting);
+    expect(first.problems).toEqual([]);
+    expect(routeCount('routes4')).toBe(10_000);
+    expect(turns).toBeGreaterThan(0);
+    expect((await plane.apply(intent({ routes }))).writes).toBe(0);
+    expect((await plane.apply(intent({ routes: routes.slice(1) }))).writes).toBe(1);
+  });
+});
