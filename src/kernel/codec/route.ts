@@ -30,7 +30,8 @@ const TYPE_NAMES = {
   7: 'unreachable',
   8: 'prohibit',
 } as const;
-const TYPE_NUMBERS = { unicast: 1, blackhole: 6, unreachable: 7 } as const;
+/** rtm_type of what Detour writes; 0 matches any type in a deletion. */
+const TARGET_TYPES = { any: 0, nexthop: 1, gateway: 1, blackhole: 6, unreachable: 7 } as const;
 
 export type RouteType = (typeof TYPE_NAMES)[keyof typeof TYPE_NAMES] | 'other';
 
@@ -64,7 +65,9 @@ export type RouteTarget =
   | { kind: 'nexthop'; id: number }
   | { kind: 'gateway'; ifindex: number; gateway: IpAddress }
   | { kind: 'blackhole' }
-  | { kind: 'unreachable' };
+  | { kind: 'unreachable' }
+  /** Only to delete: whatever stands behind the prefix. */
+  | { kind: 'any' };
 
 /** Strict checking makes the kernel filter by table and protocol; 0 stands for all. The answer must be filtered, too. */
 export function dumpRoutesRequest(family: Family, filter: { table?: number; protocol?: number }): NetlinkRequest {
@@ -152,7 +155,7 @@ function header(route: RouteSpec, scope: number, flags: number): Uint8Array {
   bytes.writeUInt8(route.table < 256 ? route.table : 0, 4);
   bytes.writeUInt8(RTPROT_DETOUR, 5);
   bytes.writeUInt8(scope, 6);
-  bytes.writeUInt8(kind === 'nexthop' || kind === 'gateway' ? TYPE_NUMBERS.unicast : TYPE_NUMBERS[kind], 7);
+  bytes.writeUInt8(TARGET_TYPES[kind], 7);
   bytes.writeUInt32LE(flags, 8);
   return bytes;
 }

@@ -59,7 +59,8 @@ export class MessageWriter {
 
   /** Raw bytes, padded to 4: the fixed structure in front of the attributes. */
   bytes(value: Uint8Array): this {
-    this.#buffer.set(value, this.#reserve(value.length));
+    const at = this.#reserve(value.length);
+    this.#buffer.set(value, at);
     return this;
   }
 

@@ -12,7 +12,7 @@ export interface RouteSlot {
 /** What a notification did: `ambiguous` means that only a dump tells. */
 export type RouteEffect = 'none' | 'changed' | 'ambiguous';
 
-export function routeSlotKey(route: RouteRecord): string {
+export function routeSlotKey(route: Pick<RouteRecord, 'prefix' | 'metric' | 'tos'>): string {
   return `${route.prefix.toString()} ${route.metric} ${route.tos}`;
 }
 

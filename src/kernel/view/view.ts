@@ -11,14 +11,14 @@ import { readAddress, addressKey } from '../codec/address.js';
 import { neighbourKey, readNeighbour, type NeighbourRecord } from '../codec/neighbour.js';
 import { readNetconf } from '../codec/netconf.js';
 import { readNexthop } from '../codec/nexthop.js';
-import { readRoute } from '../codec/route.js';
+import { readRoute, type RouteRecord } from '../codec/route.js';
 import { readRule } from '../codec/rule.js';
 import * as nl from '../netlink/constants.js';
 import type { OpenNetlink } from '../netlink/client.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import { composeLinks, mergeNetconf } from './links.js';
 import { ChangeNotifier, type ChangeCallback } from './notifier.js';
-import { applyRouteEvent } from './routes.js';
+import { applyRouteEvent, routeSlotKey } from './routes.js';
 import { ViewSources } from './sources.js';
 
 /**
@@ -96,6 +96,16 @@ export class KernelState {
 
   neighbour(key: string): NeighbourRecord | undefined {
     return this.#sources.collections.neighbours.get(key);
+  }
+
+  neighbours(): readonly NeighbourRecord[] {
+    return this.#sources.collections.neighbours.values();
+  }
+
+  /** Somebody else's route for the same prefix, metric and table (and no TOS), if there is one. */
+  foreignRoute({ prefix, table, metric }: Pick<RouteRecord, 'prefix' | 'table' | 'metric'>): RouteRecord | undefined {
+    const found = this.#sources.collections.routes.find((one) => one.family === prefix.family && one.table === table);
+    return found?.collection.get(routeSlotKey({ prefix, metric, tos: 0 }))?.routes[0];
   }
 
   /** Starts a full audit now, as after lost messages. */
