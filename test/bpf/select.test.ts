@@ -151,6 +151,14 @@ describe('a healthy group', () => {
     expect(new Set(taken).size).toBe(2);
   });
 
+  it('does not take Ethernet padding for ports', () => {
+    publish([{ members: [1, 2], buckets: bucketsOf({ 1: 8, 2: 8 }) }]);
+    router.alive(everybody);
+    const [bare] = scapyFrames([`E/IP(src='203.0.113.1', dst='198.51.100.1', proto=17)/Raw(b'')`]) as [Buffer];
+    const taken = ports(30).map((port) => send(Buffer.concat([bare, Buffer.alloc(26, port & 255)]))?.id);
+    expect(new Set(taken).size).toBe(1);
+  });
+
   it('moves about half of the flows of two members when the seed changes, so that the seed counts', () => {
     publish([{ members: [1, 2], buckets: bucketsOf({ 1: 8, 2: 8 }) }]);
     router.alive(everybody);

@@ -11,6 +11,7 @@ interface Tags {
 const INGRESS: (Tags & { slot: number })[] = [
   { words: 'no tag', layers: '', slot: 1 },
   { words: 'a priority tag', layers: 'Dot1Q(vlan=0, prio=5)/', slot: 1 },
+  { words: 'an 802.1ad priority tag', layers: 'Dot1AD(vlan=0)/', slot: 1 },
   { words: 'one tag', layers: 'Dot1Q(vlan=100)/', slot: 2 },
   { words: 'one tag with a priority and the DEI bit', layers: 'Dot1Q(vlan=100, prio=7, id=1)/', slot: 2 },
   { words: 'a priority tag before the tag', layers: 'Dot1Q(vlan=0)/Dot1Q(vlan=100)/', slot: 2 },
