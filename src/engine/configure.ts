@@ -76,6 +76,7 @@ function configurePath(
     failures: 0,
     drained: sibling?.drained ?? null,
     alive: false,
+    hasBeenAlive: false,
     kept: null,
     sinceUs: nowUs,
     cause: 'configured; nothing is known yet',

@@ -26,7 +26,7 @@ export function decideLiveness(paths: readonly PathState[], family: Family): rea
     const alive = kept !== null || usable(path);
     if (alive === path.alive && kept === path.kept) continue;
     decided ??= paths.slice();
-    decided[index] = { ...path, alive, kept };
+    decided[index] = { ...path, alive, kept, hasBeenAlive: alive || path.hasBeenAlive };
   }
   return decided ?? paths;
 }
@@ -34,15 +34,15 @@ export function decideLiveness(paths: readonly PathState[], family: Family): rea
 /** Index of the path to use although its state speaks against it, or -1: not needed, or nothing has ever worked. */
 function chooseFallback(paths: readonly PathState[], family: Family): number {
   let best = -1;
-  let anyWorked = false;
+  let inUse = false;
   for (let index = 0; index < paths.length; index++) {
     const path = paths[index]!;
     if (path.family !== family || !path.member) continue;
     if (usable(path)) return -1;
-    anyWorked ||= path.hasWorked;
+    inUse ||= path.hasWorked || path.hasBeenAlive;
     if (best < 0 || isBetter(path, paths[best]!)) best = index;
   }
-  return anyWorked ? best : -1;
+  return inUse ? best : -1;
 }
 
 function isBetter(path: PathState, than: PathState): boolean {

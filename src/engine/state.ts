@@ -64,6 +64,8 @@ export interface PathState {
 
   // Decision.
   readonly alive: boolean;
+  /** Once: it need not have worked for that (see liveness.ts). */
+  readonly hasBeenAlive: boolean;
   /** Why it is alive although its state says otherwise; else null. */
   readonly kept: string | null;
   /** Of the state that a reader sees (`drained` included). */

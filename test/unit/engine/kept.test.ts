@@ -105,6 +105,16 @@ describe('when every path of a family is down', () => {
     expect(world.allDown()).toMatchObject({ suspected: true, believed: true, lastGood: null });
   });
 
+  it('a path that is only starting is used rather than one without link, and keeps that when the other is removed', () => {
+    const starting = policy([uplink('b')]);
+    const world = World.connected(policy([uplink('a'), uplink('b')]))
+      .replies('a')
+      .link('a', false);
+    expect(world.path('b')).toMatchObject({ state: 'init', alive: true });
+    world.send({ type: 'configure', policy: starting });
+    expect(world.path('b')).toMatchObject({ state: 'init', alive: true });
+  });
+
   it('a path that is in no group is no alternative, and is not kept', () => {
     const given = policy([uplink('a'), uplink('spare')]);
     given.groups[0]!.tiers.pop();
