@@ -8,8 +8,8 @@
 set -eu
 
 build="clang-19 llvm-19 libbpf-dev libelf-dev zlib1g-dev bpftool libmnl-dev g++ make pkg-config"
-lab="iproute2 nftables procps util-linux"
-test="ethtool tcpdump iputils-ping python3-scapy openssl clang-format-19"
+lab="iproute2 nftables procps util-linux ethtool"
+test="tcpdump iputils-ping python3-scapy openssl clang-format-19"
 vm="qemu-system-x86 busybox-static cpio kmod xz-utils zstd"
 
 wanted=

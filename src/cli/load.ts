@@ -4,13 +4,25 @@ import type { ForwardingIntent, PortStatus } from '../controller/ports.js';
 import { openDataplane } from '../dataplane/index.js';
 import { DetourError } from '../errors.js';
 import { createKernelFib } from '../kernel/index.js';
-import { defaultKernel } from '../config/defaults.js';
+import { KERNEL_DEFAULTS, TABLE_MAIN } from '../config/defaults.js';
+import type { KernelConfig } from '../config/types.js';
 
 const MAX_ROUTES = 1024;
 
+/** Only looked through, nothing is written by it. */
+const kernel: KernelConfig = {
+  table: TABLE_MAIN,
+  metric: KERNEL_DEFAULTS.metric,
+  uplinkTableBase: KERNEL_DEFAULTS.uplink_table_base,
+  markBase: KERNEL_DEFAULTS.mark_base,
+  rulePriority: KERNEL_DEFAULTS.rule_priority,
+  nexthopIdBase: KERNEL_DEFAULTS.nexthop_id_base,
+  keepOnExit: true,
+};
+
 /** Attaches and leaves it attached. Returns one line an interface. */
 export async function load(names: readonly string[], pinPath: string): Promise<string[]> {
-  const fib = await createKernelFib(defaultKernel);
+  const fib = await createKernelFib(kernel);
   try {
     const view = fib.view();
     const present = [...view.links.values()].map((link) => link.name);

@@ -10,7 +10,9 @@ import { registerForce } from './commands/force.js';
 import { registerGroups } from './commands/groups.js';
 import { registerInterfaces } from './commands/interfaces.js';
 import { registerLookup } from './commands/lookup.js';
+import { registerLoad, registerUnload } from './commands/load.js';
 import { registerRoutes } from './commands/routes.js';
+import { registerRun } from './commands/run.js';
 import { registerSchema } from './commands/schema.js';
 import { registerStatus } from './commands/status.js';
 import { registerUndrain } from './commands/undrain.js';
@@ -27,6 +29,7 @@ export type Register = (program: Command, context: CliContext) => void;
 
 /** In the order of `detour --help`. */
 const commands: readonly Register[] = [
+  registerRun,
   registerCheck,
   registerStatus,
   registerUplinks,
@@ -39,6 +42,8 @@ const commands: readonly Register[] = [
   registerUndrain,
   registerForce,
   registerAuto,
+  registerLoad,
+  registerUnload,
   registerDoctor,
   registerSchema,
 ];

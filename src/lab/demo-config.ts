@@ -31,11 +31,13 @@ export function demoConfig({
     hold_down_ms: 500
     damping: {enabled: false}   # the demo breaks things more often than a line does
     probes:
-      - {type: icmp, targets: *far, interval_ms: 20, timeout_ms: 20, fail_after: 3, recover_after: 5}
+      - type: icmp
+        targets: [${targets}]
+        interval_ms: 20
+        fail_after: 3
 `,
   );
-  return `x-far: &far [${targets}]
-uplinks:
+  return `uplinks:
 ${sections.join('')}interfaces: [${LAN_INTERFACE}]
 dataplane: {pin_path: ${pinPath}}
 api: {socket: ${socket}}

@@ -38,11 +38,19 @@ function addNamespace(name: string, forwarding: boolean): void {
   sh('ip', '-n', name, 'link', 'set', 'lo', 'up');
 }
 
-/** One veth pair between two namespaces, both ends up. */
+/**
+ * One veth pair between two namespaces, both ends up. A veth leaves checksums for a NIC that never comes, and a frame that
+ * XDP redirects no longer carries the note that says so: the sender must compute them.
+ */
 function connect(a: string, nameA: string, b: string, nameB: string): void {
   sh('ip', '-n', a, 'link', 'add', nameA, 'type', 'veth', 'peer', 'name', nameB, 'netns', b);
-  sh('ip', '-n', a, 'link', 'set', nameA, 'up');
-  sh('ip', '-n', b, 'link', 'set', nameB, 'up');
+  for (const [namespace, name] of [
+    [a, nameA],
+    [b, nameB],
+  ] as const) {
+    sh('ip', 'netns', 'exec', namespace, 'ethtool', '-K', name, 'tx', 'off');
+    sh('ip', '-n', namespace, 'link', 'set', name, 'up');
+  }
 }
 
 /** A veth takes redirected frames only while its peer runs NAPI: an XDP program on the peer makes it so. */

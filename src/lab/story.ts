@@ -133,7 +133,7 @@ function steps({ lab, controller }: StoryOptions): Step[] {
 
 async function eventsAfter(controller: ControllerProcess, after: number): Promise<LoggedEvent[]> {
   const { body } = await controller.call('GET', `/v1/events?after=${after}&limit=1000`);
-  return (body as { entries: LoggedEvent[] }).entries;
+  return (body as { events: LoggedEvent[] }).events;
 }
 
 async function newestEvent(controller: ControllerProcess): Promise<number> {
