@@ -60,6 +60,8 @@ const JITTER_PERCENT = 10;
 /** A pass comes this much after the deadline it is for, and so serves all others up to then. */
 const WAKE_GRACE_US = 1_000;
 const MINIMUM_SLEEP_US = 1_000;
+/** Good replies are reported no later than this, however long the timeouts are. */
+const MAXIMUM_SLEEP_US = 250_000;
 /** The transmitter wakes at least this often, also with nothing to send (native/transmitter.h, kHeartbeatNs). */
 const HEARTBEAT_US = 20_000;
 /** While the transmitter stands still nothing is due: look again after this. */
@@ -337,7 +339,7 @@ export class IcmpProber {
     const nowUs = this.deps.clock.nowUs();
     const standingUs = this.#standingUs(nowUs);
     const blindUs = this.#blindness.totalUs + standingUs;
-    let dueUs = Number.POSITIVE_INFINITY;
+    let dueUs = nowUs + Math.max(MAXIMUM_SLEEP_US, this.#shortestIntervalUs);
     for (const { session } of this.#live.values()) dueUs = Math.min(dueUs, session.nextDueUs(blindUs));
     const earliestUs = nowUs + (standingUs > 0 ? STANDING_SLEEP_US : MINIMUM_SLEEP_US);
     this.#wakeBy(Math.max(dueUs + WAKE_GRACE_US, earliestUs));
