@@ -12,7 +12,7 @@ import { encoded, keyText, u32Of, type KernelMap, type KeyText } from './kernel-
 const SLICE = 4096;
 /** A table of up to so many routes is read before every pass; a larger one after a fault and once in a while. */
 const ALWAYS_READ_ROUTES = 2000;
-const READ_INTERVAL_MS = 60_000;
+const READ_INTERVAL_MS = 600_000;
 
 export class RouteTable {
   readonly #family: Family;
@@ -29,7 +29,7 @@ export class RouteTable {
   }
 
   async publish(routes: readonly RouteIntent[]): Promise<string[]> {
-    let wanted = wantedRoutes(this.#family, routes);
+    let wanted = await wantedRoutes(this.#family, routes);
     const problems: string[] = [];
     if (wanted.size > this.#map.maxEntries) {
       problems.push(
@@ -87,13 +87,17 @@ async function* slices<T>(items: readonly T[]): AsyncGenerator<T[]> {
 /** The keys begin with the length, little-endian, and it is at most 128: one byte. */
 const prefixLength = (key: KeyText): number => key.charCodeAt(0);
 
-function wantedRoutes(family: Family, routes: readonly RouteIntent[]): Map<KeyText, number> {
+async function wantedRoutes(family: Family, routes: readonly RouteIntent[]): Promise<Map<KeyText, number>> {
   const wanted = new Map<KeyText, number>();
   const codec = family === 4 ? route4KeyCodec : route6KeyCodec;
-  for (const { prefix, target } of routes) {
-    if (prefix.family !== family) continue;
-    const key = encoded(codec, { prefixLength: prefix.length, address: prefix.address.bytes });
-    wanted.set(keyText(key), routeTarget(target));
+  const key = Buffer.alloc(codec.size);
+  const view = new DataView(key.buffer, key.byteOffset, key.length);
+  for await (const slice of slices(routes)) {
+    for (const { prefix, target } of slice) {
+      if (prefix.family !== family) continue;
+      codec.encode(view, 0, { prefixLength: prefix.length, address: prefix.address.bytes });
+      wanted.set(keyText(key), routeTarget(target));
+    }
   }
   return wanted;
 }

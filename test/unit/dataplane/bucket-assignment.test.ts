@@ -38,7 +38,7 @@ function fairShares(list: readonly WeightedMember[], size: number): Map<number, 
     nextHop,
     share: total ? (weight * size) / total : size / list.length,
   }));
-  let partial: Map<number, number>[] = [new Map()];
+  let partial = [new Map<number, number>()];
   for (const { nextHop, share } of exact) {
     const choices = Number.isInteger(share) ? [share] : [Math.floor(share), Math.ceil(share)];
     partial = partial.flatMap((shares) => choices.map((choice) => new Map([...shares, [nextHop, choice]])));

@@ -1,0 +1,109 @@
+/** Beginning and end of the data plane: load, take over, replace, keep, clean up. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openDataplane, unloadDataplane } from '../../src/dataplane/index.js';
+import { queryXdp } from '../../src/libbpf/index.js';
+import {
+  bucketsOf,
+  intent,
+  nextHopRow,
+  openPlane,
+  pinned,
+  routeCount,
+  useDataplaneWorld,
+  world,
+} from '../helpers/dataplane.js';
+import { ifindexOf } from '../helpers/own-netns.js';
+
+useDataplaneWorld();
+
+describe('a restart', () => {
+  test('takes the pinned state over: same rows, same buckets, same liveness, nothing written, no gap in XDP', async () => {
+    const first = openPlane();
+    await first.apply(intent());
+    first.setLiveness([{ nextHop: 1, alive: true }]);
+    const before = { buckets: bucketsOf(1, 0), row: nextHopRow(1).row, key: Buffer.from(first.replies.cookieKey) };
+    await first.close({ keep: true });
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('native');
+
+    const second = openPlane();
+    expect([second.takenOver, second.notes]).toEqual([true, []]);
+    expect(second.readLiveness(1)).toBe(true);
+    const report = await second.apply(intent());
+    // Only the two links get the new program.
+    expect(report.writes).toBe(2);
+    expect(report.ports.map(({ xdp }) => xdp)).toEqual(['native', 'native']);
+    expect({ buckets: bucketsOf(1, 0), row: nextHopRow(1).row, key: Buffer.from(second.replies.cookieKey) }).toEqual(
+      before,
+    );
+  });
+
+  test('replaces state of other sizes, and says so', async () => {
+    const first = openPlane();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const second = openPlane({ maxRoutes: 128 });
+    expect(second.takenOver).toBe(false);
+    expect(second.notes.join()).toMatch(/replaced: .*routes4.*max_entries \(64, wanted 128\)/);
+    const report = await second.apply(intent());
+    expect([report.problems, routeCount('routes4')]).toEqual([[], 4]);
+    expect(report.ports.map(({ xdp }) => xdp)).toEqual(['native', 'native']);
+  });
+
+  test('replaces state that is incomplete', async () => {
+    const first = openPlane();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const buckets = pinned('buckets');
+    buckets.unpin(join(world.pinPath, 'detour_buckets'));
+    buckets.close();
+    const second = openPlane();
+    expect(second.notes).toEqual(['pinned maps are replaced: there is no buckets']);
+    expect((await second.apply(intent())).problems).toEqual([]);
+  });
+
+  test('changes the XDP mode of what is attached when the configuration asks for another', async () => {
+    const first = openPlane();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const second = openPlane({ xdpMode: 'generic' });
+    expect((await second.apply(intent())).ports.map(({ xdp }) => xdp)).toEqual(['generic', 'generic']);
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('generic');
+  });
+});
+
+describe('the end', () => {
+  test('without keep, nothing is left attached or pinned', async () => {
+    const plane = openPlane();
+    await plane.apply(intent());
+    await plane.close({ keep: false });
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('none');
+    expect(existsSync(world.pinPath)).toBe(false);
+  });
+
+  test('unload cleans up after a crash without any other state, even while a handle is open', async () => {
+    const plane = openPlane();
+    await plane.apply(intent());
+    const removed = unloadDataplane(world.pinPath);
+    expect(removed).toContain(`detour_link_${ifindexOf('dt0')}`);
+    expect(removed).toContain('detour_routes4');
+    expect(queryXdp(ifindexOf('dt0')).mode).toBe('none');
+    expect(existsSync(world.pinPath)).toBe(false);
+    expect(unloadDataplane(world.pinPath)).toEqual([]);
+  });
+});
+
+describe('opening', () => {
+  test('without a bpffs says how to mount one', () => {
+    expect(() => openDataplane({ pinPath: '/tmp/dt-none/detour', xdpMode: 'auto', maxRoutes: 8 })).toThrow(
+      /no bpffs at \/tmp\/dt-none\/detour: mount it: mount -t bpf/,
+    );
+  });
+
+  test('with an object that is not there names it', () => {
+    expect(() => openPlane({ objectFile: '/does/not/exist.bpf.o' })).toThrow(
+      /loading \/does\/not\/exist\.bpf\.o failed: ENOENT/,
+    );
+  });
+});
