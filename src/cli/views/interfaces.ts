@@ -15,7 +15,6 @@ export function renderInterfaces(interfaces: readonly InterfaceResource[], optio
     status.vlanId === null ? status.port : `${status.port} vlan ${status.vlanId}`,
     status.mtu,
     status.mac ?? '-',
-    status.reason ?? '',
   ]);
   const table = renderTable(
     [
@@ -26,13 +25,15 @@ export function renderInterfaces(interfaces: readonly InterfaceResource[], optio
       { title: 'PORT', shrink: true },
       { title: 'MTU', align: 'right' },
       { title: 'MAC' },
-      { title: 'REASON', shrink: true },
     ],
     rows,
     options,
   );
+  const reasons = interfaces
+    .filter((status) => status.reason !== null)
+    .flatMap((status) => wrap(`${status.name}: XDP ${status.xdp}, because: ${status.reason}`, options.width));
   const received = interfaces.flatMap((status) => wrap(reasonLine(status), options.width));
-  return [...table, '', 'Received packets by what was done with them:', ...received];
+  return [...table, ...section(reasons), '', 'Received packets by what was done with them:', ...received];
 }
 
 /** "eth0: forwarded 988 k, not-ip 42": most frequent first. */
@@ -44,3 +45,6 @@ function reasonLine({ name, reasons }: InterfaceResource): string {
   if (counted.length === 0) return `${name}: none`;
   return `${name}: ${counted.map(([reason, count]) => `${reason} ${formatCount(count)}`).join(', ')}`;
 }
+
+/** Reasons and the like stand below a table, in full: a cut reason explains nothing. */
+const section = (lines: string[]): string[] => (lines.length === 0 ? [] : ['', ...lines]);
