@@ -42,7 +42,8 @@ export class ControllerProcess {
     onLine = () => undefined,
     timeoutMs = 20_000,
   }: ControllerProcessOptions): Promise<ControllerProcess> {
-    const main = new URL('../cli/main.js', import.meta.url).pathname;
+    // The built one, also when this file runs from src/ in a test.
+    const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
     const child = spawn('nsenter', [`--net=${namespacePath(namespace)}`, process.execPath, main, 'run', configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -58,6 +58,14 @@ function runNapi(namespace: string, name: string): void {
   sh('ip', '-n', namespace, 'link', 'set', 'dev', name, 'xdpdrv', 'obj', PASS_OBJECT, 'sec', 'xdp.frags');
 }
 
+/** As the gateway of a home line does: so an answer comes back by the path that the question took. */
+function masquerade(gateway: string): void {
+  const rules =
+    'add table inet gateway; add chain inet gateway post { type nat hook postrouting priority srcnat; }; ' +
+    'add rule inet gateway post oifname "core" masquerade';
+  sh('ip', 'netns', 'exec', gateway, 'nft', rules);
+}
+
 export class Lab {
   readonly names: LabNames;
 
@@ -91,6 +99,7 @@ export class Lab {
       runNapi(name, 'lan');
     });
     this.#address();
+    for (const name of gateways) masquerade(name);
   }
 
   #address(): void {
@@ -127,10 +136,6 @@ export class Lab {
       ...gateways.flatMap((_, i) => [
         `addr add 10.65.${i}.2/24 dev ${coreInterface(i)}`,
         `addr add 2001:db8:65:${i}::2/64 dev ${coreInterface(i)} nodad`,
-        `route add 10.64.${i}.0/24 via 10.65.${i}.1`,
-        `route add 2001:db8:64:${i}::/64 via 2001:db8:65:${i}::1`,
-        `route add ${LAN_PREFIX4} via 10.65.${i}.1 metric ${100 + i}`,
-        `route add ${LAN_PREFIX6} via 2001:db8:65:${i}::1 metric ${100 + i}`,
       ]),
     ]);
   }
@@ -155,6 +160,20 @@ export class Lab {
       `addr replace ${gatewayIpv6(index)}/64 dev lan nodad`,
       `route replace ${LAN_PREFIX4} via 10.64.${index}.2`,
       `route replace ${LAN_PREFIX6} via 2001:db8:64:${index}::2`,
+    ]);
+  }
+
+  /** A new cable, after the router's interface was deleted (which deletes its peer, too). */
+  reconnect(index: number): void {
+    const gateway = this.gateway(index);
+    const name = uplinkInterface(index);
+    connect(gateway, 'lan', this.names.router, name);
+    runNapi(gateway, 'lan');
+    ipBatch(gateway, [`addr add ${gatewayIpv4(index)}/24 dev lan`]);
+    this.restoreLink(index);
+    ipBatch(this.names.router, [
+      `addr add 10.64.${index}.2/24 dev ${name}`,
+      `addr add 2001:db8:64:${index}::2/64 dev ${name} nodad`,
     ]);
   }
 
