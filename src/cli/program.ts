@@ -65,9 +65,6 @@ export function buildProgram(context: CliContext): Command {
       outputError: () => undefined,
     })
     .addHelpText('after', exitCodeHelp());
-  // Without a command: the help, and it is not a success.
-  program.action(() => program.help({ error: true }));
-  program.allowExcessArguments(false);
   for (const register of commands) register(program, context);
   return program;
 }

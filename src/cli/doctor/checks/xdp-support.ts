@@ -28,14 +28,13 @@ export function xdpSupport(input: DoctorInput): Finding[] {
 
 /** Drivers that take redirected frames only under a condition. `driver` is null where XDP cannot be used at all. */
 function remedyFor(driver: string | null): string {
-  switch (driver) {
-    case 'veth':
-      return 'a veth takes them once its peer runs NAPI: attach an XDP program to the peer, or ethtool -K PEER gro on';
-    case 'virtio_net':
-      return 'virtio-net takes them once a program is attached, if it has a queue for each CPU (ethtool -L)';
-    default:
-      return 'nothing has to be done: it works, at the speed of the stack';
+  if (driver === 'veth') {
+    return 'a veth takes them once its peer runs NAPI: attach an XDP program to the peer, or ethtool -K PEER gro on';
   }
+  if (driver === 'virtio_net') {
+    return 'virtio-net takes them once a program is attached, if it has a queue for each CPU (ethtool -L)';
+  }
+  return 'nothing has to be done: it works, at the speed of the stack';
 }
 
 /** "virtio_net", or the kind of a virtual device. /sys may show another network namespace: then the ifindex differs. */
