@@ -121,7 +121,6 @@ describe('bin/detour', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
-  });
 
   test('says so where nothing is built', async () => {
     mkdirSync(join(directory, 'copy/bin'), { recursive: true });

@@ -40,7 +40,7 @@ describe('a table', () => {
     const plain = renderTable(columns, rows, { width: 80, color: false });
     const colored = renderTable(columns, rows, { width: 80, color: true });
     expect(colored[2]).toContain('\u001b[31mlte\u001b[0m');
-     
+
     expect(colored.map((line) => line.replaceAll(/\u001b\[\d+m/g, ''))).toEqual(plain);
     expect(plain.join('')).not.toContain('\u001b');
   });
