@@ -1,10 +1,55 @@
-/** report.html: one page without scripts or outside resources; the plot is inline SVG. */
+/** report.html: one page without scripts or outside resources; the plots are inline SVG. Pure. */
+import { plotSvg } from './report-plot.js';
 import type { StoryResult } from './story.js';
 
-export function reportHtml(results: readonly StoryResult[], _paths: ReadonlyMap<number, number>): string {
-  return `<!doctype html><pre>${JSON.stringify(
-    results.flatMap((result) => result.cases),
-    null,
-    2,
-  )}</pre>`;
+const style = `
+  :root { color-scheme: light dark; --ink: #1c2330; --soft: #5b6675; --rule: #d5dae1; --paper: #fff;
+          --path0: #1f6fb5; --path1: #c8611a; --fault: #b3261e; }
+  @media (prefers-color-scheme: dark) {
+    :root { --ink: #e4e8ee; --soft: #9aa5b4; --rule: #39424f; --paper: #14181f; --path0: #62aee8; --path1: #ee9a56; --fault: #f2857d; } }
+  body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+  h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+  p, figcaption { color: var(--soft); max-width: 46rem; }
+  figure { margin: 0; } svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; }
+  .scroll { overflow-x: auto; }
+  table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+  th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+  th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; }
+`;
+
+const escape = (text: string): string =>
+  text.replace(/[&<>"]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[character] ?? '');
+
+function table({ cases }: StoryResult): string {
+  const rows = cases.map(
+    ({ name, detect_ms, lost, outage_ms, path_after, cause }) =>
+      `<tr><td>${escape(name)}</td><td class="n">${detect_ms.toFixed(2)} ms</td><td class="n">${lost}</td>` +
+      `<td class="n">${outage_ms.toFixed(1)} ms</td><td>${escape(path_after)}</td><td>${escape(cause)}</td></tr>`,
+  );
+  return `<div class="scroll"><table><thead><tr><th>event</th><th class="n">detected after</th><th class="n">packets lost</th>
+<th class="n">outage</th><th>path after</th><th>cause, in the controller's words</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+function section(result: StoryResult, paths: ReadonlyMap<number, number>): string {
+  const family = result.cases[0]?.family ?? 4;
+  const pauseMs = (result.stream.maxGapUs / 1000).toFixed(1);
+  return `<h2>IPv${family}</h2>
+<figure>${plotSvg(result, paths)}
+<figcaption>Packets that arrived at the far server, by the path that they took, in slices of 50 ms. The source's own longest
+pause was ${pauseMs} ms; it is not counted as outage.</figcaption></figure>
+${table(result)}`;
+}
+
+export function reportHtml(results: readonly StoryResult[], paths: ReadonlyMap<number, number>): string {
+  const rate = results[0]?.stream.packetsPerSecond ?? 0;
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Detour: what the demo's traffic went through</title><style>${style}</style></head><body>
+<h1>What the demo's traffic went through</h1>
+<p>A client sends ${rate.toLocaleString('en')} numbered packets a second through the router to a far server. The primary
+uplink is cut, silenced and drained, and each time comes back. Lost packets are those that never arrived.</p>
+${results.map((result) => section(result, paths)).join('\n')}
+</body></html>
+`;
 }
