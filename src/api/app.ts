@@ -88,7 +88,7 @@ export function buildApp(service: ControllerService, options: ApiOptions = {}): 
     const api = scope.withTypeProvider<TypeBoxTypeProvider>();
     for (const routes of routeFamilies) routes(api, context);
   });
-  return app as unknown as FastifyInstance;
+  return app;
 }
 
 const routeFamilies = [

@@ -21,5 +21,5 @@ export interface ApiContext {
   version: string;
   streams: EventStreams;
   /** Names the asker of a command, for the event log: "api 192.0.2.7", "api (unix socket)". */
-  by(request: FastifyRequest): string;
+  by: (request: FastifyRequest) => string;
 }

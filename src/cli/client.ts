@@ -104,6 +104,7 @@ export class ApiClient {
         return new DetourError('NOT_PERMITTED', { what: `connecting to ${socket}` }, { cause: error });
       case 'ABORT_ERR':
         return error;
+      case undefined:
       default:
         return new DetourError('INTERNAL', { reason: `${socket}: ${error.message}` }, { cause: error });
     }

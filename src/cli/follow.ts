@@ -7,9 +7,9 @@ import { SseParser, type ServerSentEvent } from './sse.js';
 const RETRY_MS = 1000;
 
 export interface FollowHandlers {
-  onMessage(message: ServerSentEvent): void;
+  onMessage: (message: ServerSentEvent) => void;
   /** The connection is gone; it is tried again. Called once for each loss. */
-  onLost(): void;
+  onLost: () => void;
 }
 
 /**

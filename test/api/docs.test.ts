@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import type { FastifyInstance, InjectOptions } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { useApi } from '../helpers/api.js';
 import { expectPage, replaceEach, replaceRegion } from '../helpers/docs.js';
 
@@ -10,7 +10,7 @@ interface Operation {
 }
 
 async function endpointTable(app: FastifyInstance): Promise<string> {
-  const { paths } = (await app.inject('/openapi.json')).json() as { paths: Record<string, Record<string, Operation>> };
+  const { paths } = (await app.inject('/openapi.json')).json<{ paths: Record<string, Record<string, Operation>> }>();
   const rows = Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, { summary }]) => `| \`${method.toUpperCase()}\` | \`${path}\` | ${summary} |`),
   );
@@ -27,7 +27,7 @@ async function sample(method: string, url: string, body: string): Promise<string
   const { app, service } = makeApi();
   service.recordOneOfEach();
   const payload = body === '' ? {} : { payload: JSON.parse(body) as object };
-  const answer = await app.inject({ method: method as NonNullable<InjectOptions['method']>, url, ...payload });
+  const answer = await app.inject({ method: method, url, ...payload });
   return JSON.stringify(answer.json(), null, 2);
 }
 
@@ -39,7 +39,7 @@ test('docs/api.md lists the endpoints of the OpenAPI document, and its samples a
       table,
       /^### `(GET|POST) (\/[^\s`]+)(?: (\{.*\}))?`\n\n```json\n[\s\S]*?\n```$/gm,
       async (method, url, body = '') =>
-        `### \`${method} ${url}${body === '' ? '' : ` ${body}`}\`\n\n\`\`\`json\n${await sample(method!, url!, body)}\n\`\`\``,
+        `### \`${method} ${url}${body === '' ? '' : ` ${body}`}\`\n\n\`\`\`json\n${await sample(method, url, body)}\n\`\`\``,
     );
   });
 });

@@ -156,7 +156,7 @@ test('what the API answers is what the document says', async () => {
   for (const [path, status, request] of requests) {
     const answer = await app.inject(request);
     const method = (request.method ?? 'GET').toLowerCase();
-    expect(answer.statusCode, `${method} ${String(request.url)}`).toBe(status);
+    expect(answer.statusCode, `${method} ${request.url as string}`).toBe(status);
     const type = answer.headers['content-type']!.toString().split(';', 1)[0]!;
     const pointer = ['paths', path, method, 'responses', String(status), 'content', type, 'schema'];
     check(pointer, answer.json());

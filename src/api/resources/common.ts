@@ -1,5 +1,5 @@
 /** Pieces shared by the resources of the API: references between schemas, families, counters, times. */
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static, type TNull, type TSchema } from 'typebox';
 import type { Clock, TrafficCounter } from '../../controller/ports.js';
 
 /** Both clocks of the controller: engine times are monotonic, people want the wall clock. */
@@ -14,7 +14,10 @@ export function reference<T extends TSchema & { $id?: string }>(schema: T): Retu
 /** An object that has exactly these fields. */
 export const closed = { additionalProperties: false } as const;
 
-export function nullable<T extends TSchema>(schema: T, options: { description?: string } = {}) {
+export function nullable<T extends TSchema>(
+  schema: T,
+  options: { description?: string } = {},
+): ReturnType<typeof Type.Union<[T, TNull]>> {
   return Type.Union([schema, Type.Null()], options);
 }
 

@@ -33,7 +33,7 @@ export function lookupRoutes(app: ApiInstance, { service }: ApiContext): void {
       const to = parseAddress(request.query.to, 'query.to');
       const from = request.query.from === undefined ? null : parseAddress(request.query.from, 'query.from');
       if (from !== null && from.family !== to.family) {
-        const reason = `${from} is IPv${from.family}, but query.to is IPv${to.family}`;
+        const reason = `${from.toString()} is IPv${from.family}, but query.to is IPv${to.family}`;
         throw new DetourError('REQUEST_INVALID', { where: 'query.from', reason });
       }
       return presentLookup(service.lookup(to, from));

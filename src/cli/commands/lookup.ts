@@ -19,7 +19,7 @@ export function registerLookup(program: Command, context: CliContext): void {
     .addHelpText('after', example('detour lookup 198.51.100.7', 'detour lookup 2001:db8::7 --from 2001:db8:1::9'))
     .action(async (to: string, options: LookupOptions) => {
       const query = new URLSearchParams({ to, ...(options.from === undefined ? {} : { from: options.from }) });
-      const answer = await clientFrom(options).get<LookupResource>(`/v1/lookup?${query}`);
+      const answer = await clientFrom(options).get<LookupResource>(`/v1/lookup?${query.toString()}`);
       if (options.json) return context.out(JSON.stringify(answer, null, 2));
       const { renderLookup } = await import('../views/lookup.js');
       renderLookup(answer, { width: context.width(), color: context.color }).forEach((line) => context.out(line));
