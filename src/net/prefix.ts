@@ -97,5 +97,5 @@ function sameBits(a: Uint8Array, b: Uint8Array, bits: number): boolean {
     if (a[i] !== b[i]) return false;
   }
   const restBits = bits & 7;
-  return restBits === 0 || ((a[wholeBytes]! ^ b[wholeBytes]!) & (0xff00 >> restBits) & 0xff) === 0;
+  return restBits === 0 || ((a[wholeBytes]! ^ b[wholeBytes]!) & (0xff00 >> restBits)) === 0;
 }

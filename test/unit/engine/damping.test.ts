@@ -80,6 +80,13 @@ describe('the figure of merit (RFC 2439 section 4.2)', () => {
     );
   });
 
+  it('never exceeds the ceiling from which the maximum suppress time leads down to the reuse threshold', () => {
+    let damping = NO_DAMPING;
+    for (let failure = 0; failure < 100; failure++) damping = penalise(damping, POLICY, failure);
+    expect(damping.figureOfMerit).toBe(POLICY.reuseThreshold * 2 ** 4);
+    expect(damping.suppressedUntilUs).toBe(99 + POLICY.maximumSuppressUs);
+  });
+
   it('is forgotten where damping is switched off, and shortened where the maximum is', () => {
     const damping = penalise(penalise(penalise(NO_DAMPING, POLICY, 0), POLICY, 0), POLICY, 0);
     expect(penalise(damping, { ...POLICY, enabled: false }, 1)).toBe(NO_DAMPING);
@@ -107,6 +114,17 @@ describe('a path that flaps', () => {
     world.pass(heldUntilUs! - world.nowUs - 1);
     expect(world.path('a').state).toBe('held');
     world.pass(1);
+    expect(world.path('a')).toMatchObject({ state: 'up', alive: true });
+  });
+
+  it('is released by a reload that switches damping off', () => {
+    const world = World.connected(policy([uplink('a'), uplink('b')]))
+      .replies('a')
+      .replies('b');
+    flap(flap(flap(world))).pass(11 * SECOND);
+    expect(world.path('a').state).toBe('held');
+    const damping = { ...uplink('a').damping, enabled: false };
+    world.send({ type: 'configure', policy: policy([uplink('a', { damping }), uplink('b')]) });
     expect(world.path('a')).toMatchObject({ state: 'up', alive: true });
   });
 

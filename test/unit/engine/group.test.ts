@@ -154,6 +154,31 @@ describe('revert delay', () => {
     expect(world.group()).toMatchObject({ active: ['a'], cause: 'back to automatic by cli' });
   });
 
+  it('keeps the order while no member is alive', () => {
+    const given = grouped([['a'], ['b']], 30 * SECOND);
+    given.uplinks.push(uplink('c'));
+    given.groups.push({ name: 'other', tiers: [[{ uplink: 'c', weight: 1 }]], revertDelayUs: 0 });
+    const world = allUp(given).losses('a', 3).losses('b', 3);
+    expect(world.group().active).toEqual([]);
+    expect(world.order()).toEqual([['b'], ['a']]);
+    world.replies('a', 2).pass(10 * SECOND);
+    expect(world.group().active).toEqual(['a']);
+  });
+
+  it('that a reload introduces leaves the traffic where it is', () => {
+    const world = World.connected(grouped([['a'], ['b']], 0, LIMITED))
+      .replies('a', 1, FINE)
+      .replies('b', 1, SLOW);
+    world
+      .losses('a', 3, SLOW)
+      .replies('a', 2, SLOW)
+      .pass(10 * SECOND);
+    expect([world.path('a').state, world.path('b').state]).toEqual(['degraded', 'degraded']);
+    expect(world.group().active).toEqual(['a']);
+    world.send({ type: 'configure', policy: grouped([['a'], ['b']], 30 * SECOND, LIMITED) });
+    expect(world.group().active).toEqual(['a']);
+  });
+
   it('survives a reload', () => {
     const given = grouped([['a'], ['b']], 30 * SECOND);
     const world = allUp(given)

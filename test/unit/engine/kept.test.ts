@@ -97,6 +97,22 @@ describe('when every path of a family is down', () => {
     expect(world.path('b').alive).toBe(true);
   });
 
+  it('a held path is preferred to a drained one: the operator wants the other to be left', () => {
+    const world = World.connected(policy([uplink('a'), uplink('b')]));
+    world.replies('a').replies('b').send({ type: 'drain', uplink: 'a', by: 'api' }).losses('b', 3);
+    expect(world.path('a').alive).toBe(true);
+    world.replies('b', 2);
+    expect(world.path('b')).toMatchObject({ state: 'held', alive: true });
+    expect(world.path('a')).toMatchObject({ state: 'drained', alive: false });
+  });
+
+  it('of paths that are all down, one that is not drained is preferred', () => {
+    const world = World.connected(policy([uplink('a'), uplink('b')]));
+    world.replies('a').replies('b').send({ type: 'drain', uplink: 'a', by: 'api' }).losses('b', 3).losses('a', 3);
+    expect(world.path('a')).toMatchObject({ state: 'drained', alive: false });
+    expect(world.path('b')).toMatchObject({ state: 'down', alive: true });
+  });
+
   it('nothing is kept before anything has worked', () => {
     const world = World.connected(policy([uplink('a'), uplink('b')]))
       .losses('a', 3)
@@ -166,6 +182,8 @@ describe('a stalled prober', () => {
     expect(world.path('a').targets[0]!.consecutiveLosses).toBe(2);
     world.send({ type: 'blind', fromUs: 0, toUs: 500, detail: '' });
     expect(world.path('a').targets[0]!.consecutiveLosses).toBe(2);
+    world.losses('a').send({ type: 'blind', fromUs: 0, toUs: world.nowUs, detail: '' });
+    expect(world.path('a').targets[0]).toMatchObject({ good: false, consecutiveLosses: 3 });
     expect(world.recorded('blind').every((record) => record.cause !== '')).toBe(true);
   });
 });

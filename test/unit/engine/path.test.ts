@@ -27,6 +27,18 @@ describe('init', () => {
     expect(world.path('a').cause).toBe('icmp: 2 of 3 targets answer (t1 in 900 us, t3 in 900 us)');
   });
 
+  it('takes a quorum above the number of targets for all of them', () => {
+    const world = pair({ probes: [probe({ 4: ['t1', 't2'] }, { quorum: 5 })] }).replies('a', 1, { target: 't1' });
+    expect(world.path('a').state).toBe('init');
+    world.replies('a', 1, { target: 't2' });
+    expect(world.path('a').state).toBe('up');
+  });
+
+  it('believes probes that are answered rather than a neighbour entry that failed', () => {
+    const world = pair().neighbour('a', 'failed').replies('a');
+    expect(world.history('a')).toBe('init > up > suspect');
+  });
+
   it('needs every probe', () => {
     const probes = [probe({ 4: ['t1'] }), probe({ 4: ['t2'] }, { name: 'dns' })];
     const world = pair({ probes }).replies('a', 3, { target: 't1' });
@@ -250,6 +262,17 @@ describe('down', () => {
     world.replies('a');
     expect(world.path('a').state).toBe('down');
     world.replies('a');
+    expect(world.path('a').state).toBe('held');
+  });
+
+  it('asks for replies again after an address was gone', () => {
+    const world = pair().replies('a', 10).addressing('a', false).addressing('a', true);
+    expect(world.path('a').state).toBe('down');
+    expect(world.path('a').targets[0]!.good).toBe(false);
+  });
+
+  it('is left when the probes are answered, even with a neighbour entry that failed', () => {
+    const world = down().neighbour('a', 'failed').replies('a', 2);
     expect(world.path('a').state).toBe('held');
   });
 

@@ -19,7 +19,7 @@ import { deepFreeze, MS, policy, probe, SECOND, uplink } from './world.js';
 
 const SETTINGS = {
   seed: Number(process.env['ENGINE_SEED'] ?? 20260101),
-  numRuns: Number(process.env['ENGINE_RUNS'] ?? 150),
+  numRuns: Number(process.env['ENGINE_RUNS'] ?? 100),
 };
 
 const NAMES = ['a', 'b', 'c', 'd'];
@@ -259,7 +259,8 @@ function membersOf(state: EngineState): Set<string> {
 
 // ------------------------------------------------------------------------------------------------ properties
 
-describe('whatever happens', () => {
+// The limit is against hanging for ever, not against a busy machine.
+describe('whatever happens', { timeout: 300_000 }, () => {
   it('no dead member is chosen while a live one exists in any tier', () => {
     always(({ after, nowUs }) => {
       const alive = aliveKeys(after, nowUs);

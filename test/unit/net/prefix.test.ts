@@ -87,6 +87,7 @@ describe('a prefix', () => {
     const p = Prefix.parse('192.0.2.0/24');
     expect(p.contains(Prefix.parse('192.0.2.0/24'))).toBe(true);
     expect(p.contains(Prefix.parse('192.0.2.128/25'))).toBe(true);
+    expect(p.contains(Prefix.parse('192.0.2.0/23'))).toBe(false);
     expect(p.contains(Prefix.parse('192.0.0.0/16'))).toBe(false);
     expect(p.contains(Prefix.parse('192.0.3.0/25'))).toBe(false);
     expect(Prefix.everything(6).contains(Prefix.parse('192.0.2.0/24'))).toBe(false);
