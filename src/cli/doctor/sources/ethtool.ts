@@ -2,7 +2,7 @@
 import { NetlinkClient, type OpenNetlink } from '../../../kernel/netlink/client.js';
 import { NETLINK_GENERIC } from '../../../kernel/netlink/constants.js';
 import {
-  eachAttribute,
+  readAttributeList,
   readAttributes,
   stringOf,
   u16Of,
@@ -63,7 +63,7 @@ function bitNames(bitset: Buffer): Set<string> {
   const attributes = readAttributes(bitset);
   const noMask = attributes.has(ETHTOOL_A_BITSET_NOMASK);
   const names = new Set<string>();
-  for (const [, bit] of eachAttribute(attributes.get(ETHTOOL_A_BITSET_BITS) ?? Buffer.alloc(0))) {
+  for (const [, bit] of readAttributeList(attributes.get(ETHTOOL_A_BITSET_BITS) ?? Buffer.alloc(0))) {
     const fields = readAttributes(bit);
     const name = stringOf(fields, ETHTOOL_A_BITSET_BIT_NAME);
     if (name !== null && (noMask || fields.has(ETHTOOL_A_BITSET_BIT_VALUE))) names.add(name);
