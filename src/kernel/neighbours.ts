@@ -12,6 +12,7 @@ import {
 } from './codec/neighbour.js';
 import type { NetlinkClient } from './netlink/client.js';
 import { RTPROT_DETOUR } from './netlink/constants.js';
+import type { NetlinkRequest } from './netlink/message.js';
 
 export interface WantedNeighbour {
   ifindex: number;
@@ -38,35 +39,47 @@ export class NeighbourKeeper {
 
   want(wanted: readonly WantedNeighbour[]): void {
     this.#wanted = new Map(wanted.map((one) => [neighbourKey(one), one]));
-    void this.#release((key) => !this.#wanted?.has(key));
     this.reconcile();
   }
 
-  /** Asks for what is missing: entries go with the carrier and with the interface's address, managed or not. */
+  /**
+   * Asks for what is missing (entries go with the carrier and with the interface's address, managed or not) and
+   * releases what is not wanted, also what an earlier run wanted.
+   */
   reconcile(): void {
+    if (!this.#wanted) return;
     const { links } = this.#source.view();
-    for (const [key, { ifindex, address }] of this.#wanted ?? []) {
+    for (const [key, { ifindex, address }] of this.#wanted) {
       const link = links.get(ifindex);
-      if (!link?.adminUp || !link.carrier || this.#asked.has(key)) continue;
       const entry = this.#source.neighbour(key);
       // A managed entry would stop to be permanent, and somebody wanted it to be.
       if (entry && (entry.managed || entry.state === 'permanent' || entry.state === 'noarp')) continue;
-      this.#asked.add(key);
-      // Refused (the interface vanished, a full table): the next change asks again.
-      void this.#writer.execute([manageNeighbourRequest(ifindex, address)]).finally(() => this.#asked.delete(key));
+      if (link?.adminUp && link.carrier) void this.#ask(key, manageNeighbourRequest(ifindex, address));
     }
+    void this.#release(this.#wanted);
   }
 
   /** Makes all of ours ordinary entries again. */
   async releaseAll(): Promise<void> {
     this.#wanted = null;
-    await this.#release(() => true);
+    await this.#release(new Map());
   }
 
-  async #release(unwanted: (key: string) => boolean): Promise<void> {
-    const entries = this.#source
-      .neighbours()
-      .filter((one) => one.managed && one.protocol === RTPROT_DETOUR && unwanted(neighbourKey(one)));
-    await this.#writer.execute(entries.map((one) => releaseNeighbourRequest(one.ifindex, one.address)));
+  async #release(except: ReadonlyMap<string, WantedNeighbour>): Promise<void> {
+    const requests: Promise<void>[] = [];
+    for (const entry of this.#source.neighbours()) {
+      if (!entry.managed || entry.protocol !== RTPROT_DETOUR) continue;
+      const key = neighbourKey(entry);
+      if (!except.has(key)) requests.push(this.#ask(key, releaseNeighbourRequest(entry.ifindex, entry.address)));
+    }
+    await Promise.all(requests);
+  }
+
+  /** Not twice at a time. If it is refused (the interface vanished, the table is full), the next change asks again. */
+  async #ask(key: string, request: NetlinkRequest): Promise<void> {
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    await this.#writer.execute([request]);
+    this.#asked.delete(key);
   }
 }

@@ -46,6 +46,11 @@ export interface LinkRecord {
   ethernet: boolean;
   vlan: { parentIfindex: number; id: number; protocol: '802.1Q' | '802.1ad' } | null;
   masterIfindex: number;
+  /**
+   * RFC 2863, as the kernel's linkwatch last saw it. It follows the carrier late; only then does the kernel take away
+   * what depends on it, so that its change is news of its own.
+   */
+  operstate: number;
 }
 
 /** All links, without their statistics. */
@@ -74,17 +79,19 @@ export function readLink(payload: Buffer): LinkRecord | null {
   const hardware = attributes.get(IFLA_ADDRESS);
   const information = readAttributes(attributes.get(IFLA_LINKINFO) ?? Buffer.alloc(0));
   const kind = stringOf(information, IFLA_INFO_KIND);
+  const operstate = u8Of(attributes, IFLA_OPERSTATE) ?? 0;
   return {
     ifindex,
     name: stringOf(attributes, IFLA_IFNAME) ?? '',
     mac: hardware?.length === 6 ? MacAddress.fromBytes(hardware) : null,
     mtu: u32Of(attributes, IFLA_MTU) ?? 0,
     adminUp: (flags & IFF_UP) !== 0,
-    carrier: (flags & IFF_LOWER_UP) !== 0 && OPERSTATES_THAT_SEND.includes(u8Of(attributes, IFLA_OPERSTATE) ?? 0),
+    carrier: (flags & IFF_LOWER_UP) !== 0 && OPERSTATES_THAT_SEND.includes(operstate),
     kind,
     ethernet: payload.readUInt16LE(2) === ARPHRD_ETHER,
     vlan: kind === 'vlan' ? readVlan(attributes, information) : null,
     masterIfindex: u32Of(attributes, IFLA_MASTER) ?? 0,
+    operstate,
   };
 }
 

@@ -1,6 +1,6 @@
 /** The generic netlink family `netdev` (6.3+): what a device can do with XDP (<linux/netdev.h>, <linux/genetlink.h>). */
 import {
-  eachAttribute,
+  readAttributeList,
   readAttributes,
   stringOf,
   u16Of,
@@ -47,7 +47,7 @@ export function readNetdevFamily(payload: Buffer): NetdevFamily | null {
   const id = u16Of(attributes, CTRL_ATTR_FAMILY_ID);
   if (id === null || stringOf(attributes, CTRL_ATTR_FAMILY_NAME) !== 'netdev') return null;
   let managementGroup: number | null = null;
-  for (const [, entry] of eachAttribute(attributes.get(CTRL_ATTR_MCAST_GROUPS) ?? Buffer.alloc(0))) {
+  for (const [, entry] of readAttributeList(attributes.get(CTRL_ATTR_MCAST_GROUPS) ?? Buffer.alloc(0))) {
     const group = readAttributes(entry);
     if (stringOf(group, CTRL_ATTR_MCAST_GRP_NAME) === 'mgmt') managementGroup = u32Of(group, CTRL_ATTR_MCAST_GRP_ID);
   }

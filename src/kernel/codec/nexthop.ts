@@ -1,7 +1,8 @@
 /** Nexthop objects and groups: struct nhmsg and NHA_* (<linux/nexthop.h>, 5.3+). */
 import type { Family, IpAddress } from '../../net/ip-address.js';
 import { AF_UNSPEC, RTM_GETNEXTHOP, RTPROT_DETOUR } from '../netlink/constants.js';
-import { MessageWriter, readAttributes, u32Of, type NetlinkRequest } from '../netlink/message.js';
+import type { MessageWriter } from '../netlink/message.js';
+import { readAttributes, u32Of, type NetlinkRequest } from '../netlink/message.js';
 import { addressAttribute, addressFamilyOf, familyOf } from './family.js';
 
 const NHMSG_BYTES = 8;

@@ -2,7 +2,8 @@
 import { IpAddress, type Family } from '../../net/ip-address.js';
 import { Prefix } from '../../net/prefix.js';
 import { RTM_GETROUTE, RTPROT_DETOUR } from '../netlink/constants.js';
-import { MessageWriter, readAttributes, u32Of, type Attributes, type NetlinkRequest } from '../netlink/message.js';
+import type { MessageWriter } from '../netlink/message.js';
+import { readAttributes, u32Of, type Attributes, type NetlinkRequest } from '../netlink/message.js';
 import { addressAttribute, addressFamilyOf, familyOf } from './family.js';
 
 const RTMSG_BYTES = 12;

@@ -1,8 +1,8 @@
 /** Policy rules: struct fib_rule_hdr and FRA_* (<linux/fib_rules.h>). */
 import type { Family, IpAddress } from '../../net/ip-address.js';
 import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTM_GETRULE, RTPROT_DETOUR } from '../netlink/constants.js';
+import type { MessageWriter } from '../netlink/message.js';
 import {
-  MessageWriter,
   i32Of,
   readAttributes,
   stringOf,

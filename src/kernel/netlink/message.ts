@@ -136,17 +136,24 @@ export function* readMessages(datagram: Buffer): Generator<NetlinkMessage> {
 /** The attributes from `offset` on. Ends at the first one whose length contradicts the buffer. */
 export function readAttributes(buffer: Buffer, offset = 0): Attributes {
   const attributes: Attributes = new Map();
-  for (const [type, value] of eachAttribute(buffer, offset)) attributes.set(type, value);
+  walkAttributes(buffer, offset, (type, value) => attributes.set(type, value));
   return attributes;
 }
 
 /** Like readAttributes, in order and with repetitions: for lists. */
-export function* eachAttribute(buffer: Buffer, offset = 0): Generator<[type: number, value: Buffer]> {
+export function readAttributeList(buffer: Buffer, offset = 0): [type: number, value: Buffer][] {
+  const list: [number, Buffer][] = [];
+  walkAttributes(buffer, offset, (type, value) => list.push([type, value]));
+  return list;
+}
+
+/** A callback and no generator: this runs for every attribute of every route of a dump. */
+function walkAttributes(buffer: Buffer, offset: number, visit: (type: number, value: Buffer) => void): void {
   let at = offset;
   while (at + ATTRIBUTE_HEADER_BYTES <= buffer.length) {
     const length = buffer.readUInt16LE(at);
     if (length < ATTRIBUTE_HEADER_BYTES || at + length > buffer.length) return;
-    yield [buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK, buffer.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length)];
+    visit(buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK, buffer.subarray(at + ATTRIBUTE_HEADER_BYTES, at + length));
     at += align4(length);
   }
 }

@@ -16,7 +16,7 @@ export function composeLinks({ links, netconf, xdpFeatures }: LinkSources): Map<
   const all4 = netconf[4].get(String(NETCONF_ALL));
   const all6 = netconf[6].get(String(NETCONF_ALL));
   const composed = new Map<number, KernelLink>();
-  for (const link of links.values()) {
+  for (const { operstate: _, ...link } of links.values()) {
     const key = String(link.ifindex);
     const own4 = netconf[4].get(key);
     const own6 = netconf[6].get(key);

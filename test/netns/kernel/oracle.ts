@@ -1,6 +1,6 @@
 /** The same things said twice: by the view, and by `ip -json`. Sorted lines, so that a difference is readable. */
 import type { KernelRoute, KernelView } from '../../../src/controller/ports.js';
-import { Namespace } from './namespace.js';
+import type { Namespace } from './namespace.js';
 
 interface Lines {
   links: string[];

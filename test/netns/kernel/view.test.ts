@@ -137,6 +137,27 @@ test('a lost carrier is told within the netlink callback, with the view already 
   await until(() => state.view().links.get(ifindex)!.carrier, { what: 'the carrier again' });
 });
 
+test('a carrier loss whose message never comes is found by the audit', async () => {
+  // Linkwatch may swallow a flap. Here every notification about links gets lost; answers to dumps carry our port.
+  const state = await openState({
+    open: (socket) =>
+      native.openNetlink({
+        ...socket,
+        onMessages: (datagram) => {
+          const notification = datagram.readUInt32LE(12) === 0;
+          if (!(notification && socket.groups?.includes(1))) socket.onMessages(datagram);
+        },
+      }),
+  });
+  const { ifindex } = [...state.view().links.values()].find((link) => link.name === 'up0')!;
+  await until(() => state.view().links.get(ifindex)!.carrier, { what: 'the carrier' });
+  const told: ReadonlySet<KernelChange>[] = [];
+  state.onChange((changes) => told.push(changes));
+  space.farIp('link set up0 down');
+  await until(() => !state.view().links.get(ifindex)!.carrier, { what: 'the loss' });
+  expect(told.some((changes) => changes.has('link'))).toBe(true);
+});
+
 test('after an overrun the view is made true again and never goes empty in between', async () => {
   const state = await openState({ receiveBufferBytes: 4096 });
   const seen: ReadonlySet<KernelChange>[] = [];

@@ -41,6 +41,7 @@ const ROWS: { name: string; read: (payload: Buffer) => unknown; hex: string; exp
       ethernet: true,
       vlan: null,
       masterIfindex: 0,
+      operstate: 6,
     },
   },
   {
