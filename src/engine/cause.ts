@@ -5,7 +5,7 @@ import { releaseUs } from './hold.js';
 import type { PathState, ProbeSlot, TargetState } from './state.js';
 import { probeBeyond, type Verdict } from './verdict.js';
 
-/** "850 us", "31 ms", "2.5 s", "3.0 min": short enough for a sentence. */
+/** "850 us", "1.2 ms", "31 ms", "2.5 s", "3 min": short enough for a sentence. */
 export function formatUs(durationUs: number): string {
   const us = Math.max(0, durationUs);
   if (us < 1000) return `${Math.round(us)} us`;

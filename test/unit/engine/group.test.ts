@@ -160,6 +160,7 @@ describe('revert delay', () => {
     given.groups.push({ name: 'other', tiers: [[{ uplink: 'c', weight: 1 }]], revertDelayUs: 0 });
     const world = allUp(given).losses('a', 3).losses('b', 3);
     expect(world.group().active).toEqual([]);
+    world.send({ type: 'tick' });
     expect(world.order()).toEqual([['b'], ['a']]);
     world.replies('a', 2).pass(10 * SECOND);
     expect(world.group().active).toEqual(['a']);
