@@ -21,7 +21,8 @@ nodedir=
 if [ -f "$prefix/include/node/node.h" ]; then nodedir="--nodedir=$prefix"; fi
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT INT TERM
+started=$(mktemp)
+trap 'rm -f "$log" "$started"' EXIT INT TERM
 
 # run DIRECTORY COMMAND: node-gyp there; its output is shown only on V=1 or when it fails.
 run() {
@@ -54,12 +55,14 @@ build() {
 	stamp="$directory/build/$stamp_name.stamp"
 	stale "$directory" "$stamp" || return 0
 	echo "  NATIVE  ${directory#"$root"/}"
+	touch "$started"
 	if [ "$mode" = incremental ] && [ -f "$directory/build/Makefile" ]; then
 		run "$directory" build
 	else
 		run "$directory" rebuild
 	fi
-	touch "$stamp"
+	# As old as the start: a source that was edited meanwhile is newer.
+	touch -r "$started" "$stamp"
 }
 
 for package in @2060.io/ref-napi ref-napi @2060.io/ffi-napi ffi-napi; do

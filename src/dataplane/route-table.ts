@@ -1,6 +1,6 @@
 /**
- * `routes4` and `routes6`. The order of writing keeps every moment correct: longer prefixes are added before the
- * shorter ones that would cover them, and removed after these. A table that cannot hold all its routes holds none, for
+ * `routes4` and `routes6`. The order of writing keeps every moment correct: what is new is added before what is old is
+ * removed; longer prefixes are added before the shorter ones that would cover them, and removed after these. A table that cannot hold all its routes holds none, for
  * with some missing it would send packets by a less specific route than the kernel's.
  */
 import { Constant, route4KeyCodec, route6KeyCodec, routeCodec, RouteKind } from '../abi/index.js';
@@ -39,10 +39,14 @@ export class RouteTable {
       wanted = new Map();
     }
     const actual = this.#read();
+    const additions = [...wanted].filter(([key, target]) => actual.get(key) !== target);
+    const removals = [...actual.keys()].filter((key) => !wanted.has(key));
+    // Additions first, for what replaces a route must be there before it goes; unless there is no room for both.
+    const roomForBoth = actual.size + additions.length <= this.#map.maxEntries;
     try {
-      // Before anything is added, so that a table that is nearly full has room.
-      await this.#delete([...actual.keys()].filter((key) => !wanted.has(key)));
-      await this.#write([...wanted].filter(([key, target]) => actual.get(key) !== target));
+      if (!roomForBoth) await this.#delete(removals);
+      await this.#write(additions);
+      if (roomForBoth) await this.#delete(removals);
     } catch (error) {
       this.#actual = null; // some of it may have been written
       problems.push(`${this.#map.name}: ${String(error)}`);

@@ -1,9 +1,10 @@
 /** Beginning and end of the data plane: load, take over, replace, keep, clean up. */
-import { existsSync } from 'node:fs';
+import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openDataplane, unloadDataplane } from '../../src/dataplane/index.js';
-import { queryXdp } from '../../src/libbpf/index.js';
+import { BpfObject, queryXdp } from '../../src/libbpf/index.js';
+import { compileBpf } from '../helpers/compile-bpf.js';
 import {
   bucketsOf,
   intent,
@@ -18,10 +19,24 @@ import { ifindexOf } from '../helpers/own-netns.js';
 
 useDataplaneWorld();
 
+const OTHER_ABI = `
+enum detour_constant { DETOUR_ABI_VERSION = 999 };
+struct detour_abi { __u32 version; enum detour_constant constant[0]; };
+const volatile struct detour_abi detour_abi SEC(".rodata") = { .version = DETOUR_ABI_VERSION };
+SEC("xdp") int pass(struct xdp_md *context) { return detour_abi.version ? XDP_PASS : XDP_DROP; }
+`;
+
 describe('a restart', () => {
   test('takes the pinned state over: same rows, same buckets, same liveness, nothing written, no gap in XDP', async () => {
+    const weighted = (weight: number) => {
+      const [group] = intent().groups;
+      const [tier = [], ...others] = group?.tiers ?? [];
+      const tiers = [tier.map((member, index) => (index === 0 ? { ...member, weight } : member)), ...others];
+      return intent({ groups: [{ id: 1, tiers }] });
+    };
     const first = openPlane();
-    await first.apply(intent());
+    // Buckets with a history: a fresh assignment for the same weights would move flows.
+    for (const weight of [1, 5, 2]) await first.apply(weighted(weight));
     first.setLiveness([{ nextHop: 1, alive: true }]);
     const before = { buckets: bucketsOf(1, 0), row: nextHopRow(1).row, key: Buffer.from(first.replies.cookieKey) };
     await first.close({ keep: true });
@@ -30,7 +45,7 @@ describe('a restart', () => {
     const second = openPlane();
     expect([second.takenOver, second.notes]).toEqual([true, []]);
     expect(second.readLiveness(1)).toBe(true);
-    const report = await second.apply(intent());
+    const report = await second.apply(weighted(2));
     // Only the two links get the new program.
     expect(report.writes).toBe(2);
     expect(report.ports.map(({ xdp }) => xdp)).toEqual(['native', 'native']);
@@ -49,6 +64,21 @@ describe('a restart', () => {
     const report = await second.apply(intent());
     expect([report.problems, routeCount('routes4')]).toEqual([[], 4]);
     expect(report.ports.map(({ xdp }) => xdp)).toEqual(['native', 'native']);
+  });
+
+  test('replaces state of another ABI version', async () => {
+    const first = openPlane();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const other = compileBpf(OTHER_ABI, 'other');
+    const object = BpfObject.open(other.path).load();
+    unlinkSync(join(world.pinPath, 'detour_abi'));
+    object.map('.rodata').pin(join(world.pinPath, 'detour_abi'));
+    object.close();
+    other.remove();
+    const second = openPlane();
+    expect(second.notes).toEqual(['pinned maps are replaced: they are of ABI version 999']);
+    expect((await second.apply(intent())).problems).toEqual([]);
   });
 
   test('replaces state that is incomplete', async () => {
@@ -99,6 +129,14 @@ describe('opening', () => {
     expect(() => openDataplane({ pinPath: '/tmp/dt-none/detour', xdpMode: 'auto', maxRoutes: 8 })).toThrow(
       /no bpffs at \/tmp\/dt-none\/detour: mount it: mount -t bpf/,
     );
+  });
+
+  test('with an object of another ABI version says what to do', () => {
+    const other = compileBpf(OTHER_ABI, 'other');
+    expect(() => openPlane({ objectFile: other.path })).toThrow(
+      /ABI version is 999, this program's 1: run "make build"/,
+    );
+    other.remove();
   });
 
   test('with an object that is not there names it', () => {

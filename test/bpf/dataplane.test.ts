@@ -89,6 +89,7 @@ describe('apply', () => {
     expect(queryXdp(ifindexOf('dt0')).mode).toBe('none');
     expect(plane.readLiveness(3)).toBe(false);
     expect(nextHopRow(1).row).toBe(0);
+    expect(reading('groups', (map) => decodeGroup(map as BpfMap<number, unknown>, 1)).tierCount).toBe(0);
     expect(readdirSync(world.pinPath).filter((name) => name.startsWith('detour_link'))).toEqual([]);
   });
 
@@ -117,12 +118,12 @@ describe('apply', () => {
     expect(ports[0]?.reason).toMatch(/native mode was refused/);
   });
 
-  test('attaches again to a device that was deleted and made anew', async () => {
-    ip('link add dt8 type veth peer name dt9');
+  test('attaches again to a device that was deleted and made anew, also under the same index', async () => {
+    ip('link add dt8 index 4242 type veth peer name dt9');
     const plane = openPlane();
     await plane.apply(intent({ ports: [port('dt8')] }));
     ip('link del dt8');
-    ip('link add dt8 type veth peer name dt9');
+    ip('link add dt8 index 4242 type veth peer name dt9');
     const report = await plane.apply(intent({ ports: [port('dt8')] }));
     expect(report.problems).toEqual([]);
     expect(queryXdp(ifindexOf('dt8')).mode).toBe('native');
@@ -265,20 +266,20 @@ describe('routes', () => {
     expect(target(24, 203, 0, 113, 0)).toBe((RouteKind.BLACKHOLE << 28) >>> 0);
   });
 
-  test('are added long before short and removed short before long, so that no packet takes a cover by mistake', async () => {
-    const lengths: { added: number[]; removed: number[] } = { added: [], removed: [] };
+  /** An addon that notes the IPv4 prefix lengths written ("+24") and removed ("-24"), in order. */
+  function noting(log: string[]): NativeAddon {
     let routesFd = -1;
-    const note = (into: number[], keys: Uint8Array, count: number) => {
-      for (let index = 0; index < count; index++) into.push(keys[index * 8] ?? -1);
+    const note = (fd: number, sign: string, keys: Uint8Array, count: number) => {
+      for (let index = 0; fd === routesFd && index < count; index++) log.push(`${sign}${keys[index * 8]}`);
     };
-    const addon: NativeAddon = {
+    return {
       ...native,
       mapUpdateBatch(fd, keys, values, count, flags) {
-        if (fd === routesFd) note(lengths.added, keys, count);
+        note(fd, '+', keys, count);
         return native.mapUpdateBatch(fd, keys, values, count, flags);
       },
       mapDeleteBatch(fd, keys, count) {
-        if (fd === routesFd) note(lengths.removed, keys, count);
+        note(fd, '-', keys, count);
         return native.mapDeleteBatch(fd, keys, count);
       },
       mapReadAll(fd, keySize, valueSize, maxEntries) {
@@ -286,10 +287,30 @@ describe('routes', () => {
         return native.mapReadAll(fd, keySize, valueSize, maxEntries);
       },
     };
-    const plane = openPlane({ native: addon });
+  }
+
+  test('are added long before short and removed short before long, so that no packet takes a cover by mistake', async () => {
+    const log: string[] = [];
+    const plane = openPlane({ native: noting(log) });
     await plane.apply(intent());
     await plane.apply(intent({ routes: [] }));
-    expect(lengths).toEqual({ added: [32, 24, 24, 0], removed: [0, 24, 24, 32] });
+    expect(log).toEqual(['+32', '+24', '+24', '+0', '-0', '-24', '-24', '-32']);
+  });
+
+  test('are replaced by adding first, and by removing first only where the table is too full', async () => {
+    const fib = (...prefixes: string[]) =>
+      intent({ routes: prefixes.map((prefix) => ({ prefix: Prefix.parse(prefix), target: { kind: 'fib' } })) });
+    for (const [maxRoutes, expected] of [
+      [4, ['+25', '+25', '-24']],
+      [2, ['-24', '+25', '+25']],
+    ] as const) {
+      const log: string[] = [];
+      const plane = openPlane({ maxRoutes, native: noting(log) });
+      await plane.apply(fib('192.0.2.0/24'));
+      log.length = 0;
+      await plane.apply(fib('192.0.2.0/25', '192.0.2.128/25'));
+      expect(log).toEqual(expected);
+    }
   });
 
   test('can be many: ten thousand are written in slices, then compared without a write', async () => {
