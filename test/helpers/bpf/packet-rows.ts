@@ -1,7 +1,7 @@
 /** Table tests of the forwarding program: a row is a packet in and what must come of it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { littleRouter } from './little-router.js';
-import { scapyFrames } from './scapy.js';
+import { declareFrames, frameOf } from './scapy.js';
 import type { TestRouter } from './test-router.js';
 
 export interface PacketRow {
@@ -31,23 +31,18 @@ export function testPacketRows(
   rows: readonly PacketRow[],
   makeRouter: () => TestRouter = littleRouter,
 ): void {
+  declareFrames(rows.flatMap((row) => [row.packet, row.out ?? row.packet]));
   describe(family, () => {
     let router: TestRouter;
-    const frames = new Map<PacketRow, { frame: Buffer; expected: Buffer }>();
 
     beforeAll(() => {
-      const built = scapyFrames(rows.flatMap((row) => [row.packet, row.out ?? row.packet]));
-      rows.forEach((row, i) => {
-        const frame = resized(built[2 * i] as Buffer, row.resizeTo);
-        const expected = row.out ? resized(built[2 * i + 1] as Buffer, row.outResizeTo) : frame;
-        frames.set(row, { frame, expected });
-      });
       router = makeRouter();
     });
     afterAll(() => router.close());
 
     it.each(rows.map((row) => [row.description, row] as const))('%s', (_, row) => {
-      const { frame, expected } = frames.get(row) as { frame: Buffer; expected: Buffer };
+      const frame = resized(frameOf(row.packet), row.resizeTo);
+      const expected = row.out === undefined ? frame : resized(frameOf(row.out), row.outResizeTo);
       const result = router.run(frame);
       expect(result.reasons).toEqual(Object.fromEntries(row.reasons.map((reason) => [reason, 1])));
       expect(result.verdict).toBe(row.verdict);

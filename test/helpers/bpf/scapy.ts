@@ -69,14 +69,27 @@ print(json.dumps([faults(h) for h in json.load(sys.stdin)]))
   ) as string[];
 }
 
-/** Named frames for a test file, built in one go when its tests start. */
+const declared = new Set<string>();
+const built = new Map<string, Buffer>();
+
+/** Says that `frameOf` will be asked for these: all of a test file's frames are then built by one process. */
+export function declareFrames(expressions: readonly string[]): void {
+  for (const expression of expressions) declared.add(expression);
+}
+
+/** The frame of a declared expression. */
+export function frameOf(expression: string): Buffer {
+  if (!built.has(expression)) {
+    const missing = [...declared].filter((each) => !built.has(each));
+    scapyFrames(missing).forEach((frame, i) => built.set(missing[i] as string, frame));
+  }
+  const frame = built.get(expression);
+  if (!frame) throw new Error(`${expression} was not declared`);
+  return Buffer.from(frame);
+}
+
+/** Named frames for a test file. */
 export function frameTable<Name extends string>(expressions: Record<Name, string>): (name: Name) => Buffer {
-  let frames: Map<string, Buffer> | undefined;
-  return (name) => {
-    if (!frames) {
-      const built = scapyFrames(Object.values(expressions));
-      frames = new Map(Object.keys(expressions).map((each, i) => [each, built[i] as Buffer]));
-    }
-    return Buffer.from(frames.get(name) as Buffer);
-  };
+  declareFrames(Object.values(expressions));
+  return (name) => frameOf(expressions[name]);
 }
