@@ -31,7 +31,7 @@ export function resolve(draft: Draft<ConfigFile>, run: Resolving): Config {
     routes: resolveRoutes(draft.routes, groups, uplinks, maxRoutes, run),
     // Holes are only there when the item was wrong.
     interfaces: interfaces.filter((item) => item !== undefined),
-    decision: { minimumAgreeing: minimumAgreeing(draft, uplinkNames.length, run) },
+    decision: { minimumAgreeing: minimumAgreeing(draft, uplinks, run) },
     kernel: resolveKernel(draft.kernel, uplinkNames.length, run),
     dataplane: {
       pinPath: draft.dataplane?.pin_path ?? DATAPLANE_DEFAULTS.pin_path,
@@ -112,15 +112,19 @@ function checkSizes(uplinks: UplinkConfig[], interfaces: readonly unknown[], run
   }
 }
 
-/** All of the uplinks by default: as long as one is not judged down, not all are. */
-function minimumAgreeing(draft: Draft<ConfigFile>, uplinkCount: number, run: Resolving): number {
+/**
+ * All uplinks by default: as long as one is not judged down, not all are. Where the families have different numbers of
+ * uplinks, the smaller one that is more than one, or else that family could never be believed to be down.
+ */
+function minimumAgreeing(draft: Draft<ConfigFile>, uplinks: readonly UplinkConfig[], run: Resolving): number {
   const given = draft.decision?.minimum_agreeing;
-  if (given !== undefined && given > uplinkCount) {
-    run.problem(
-      ['decision', 'minimum_agreeing'],
-      `must not be above the number of uplinks, ${uplinkCount}`,
-      String(Math.max(1, uplinkCount)),
-    );
+  if (given !== undefined && given > uplinks.length) {
+    const path = ['decision', 'minimum_agreeing'];
+    const most = Math.max(1, uplinks.length);
+    run.problem(path, `must not be above the number of uplinks, ${uplinks.length}`, String(most));
   }
-  return given ?? Math.max(1, uplinkCount);
+  const counts = ([4, 6] as const)
+    .map((family) => uplinks.filter((uplink) => uplink.gateways[family] !== undefined).length)
+    .filter((count) => count > 1);
+  return given ?? (counts.length > 0 ? Math.min(...counts) : 1);
 }

@@ -283,7 +283,7 @@ export const configSchema = mapping(
               minimum: 1,
               maximum: LIMITS.interfaces,
               'x-unit': 'uplinks',
-              'x-default': 'all uplinks',
+              'x-default': 'all uplinks of the family with fewer',
               description:
                 'Uplinks of one family that must be judged down, each by itself, before "all are down" is believed. Not above their number.',
             }),

@@ -122,6 +122,17 @@ describe('the default quorum', () => {
   });
 });
 
+test('as many uplinks must agree on "all are down" as the family with fewer of them has, if more than one', () => {
+  const agreeing = (...gateways: string[]): number =>
+    configOf(
+      `uplinks: {${gateways.map((gateway, i) => `u${i}: {interface: eth${i}, gateway: ${gateway}}`).join(', ')}}`,
+    ).decision.minimumAgreeing;
+  expect(agreeing('auto')).toBe(1);
+  expect(agreeing('auto', 'auto', 'auto')).toBe(3);
+  expect(agreeing('auto', 'auto', '192.0.2.1')).toBe(2);
+  expect(agreeing('auto', '192.0.2.1', '192.0.2.5')).toBe(3);
+});
+
 describe('targets', () => {
   const keys = (text: string): string[] =>
     ([4, 6] as const).flatMap((family) => targetsOf(probe(text), family).map(({ key }) => key));
