@@ -1,6 +1,6 @@
 /** The object as user space sees it: types for the generator, map shapes as abi.h lists them, and that it loads. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { enumNames, OBJECT_PATH, TestRouter } from '../helpers/bpf/test-router.js';
 import { BpfObject, MapType } from '../../src/libbpf/index.js';
 
@@ -16,6 +16,7 @@ function namesIn(pattern: RegExp): string[] {
 describe('the object', () => {
   const spec = BpfObject.open(OBJECT_PATH);
   const { btf } = spec;
+  afterAll(() => spec.close());
 
   it('has every structure and every enum of abi.h in its BTF', () => {
     const inBtf = new Set(btf?.types.filter((type) => ['struct', 'enum'].includes(type.kind)).map((type) => type.name));
