@@ -9,8 +9,8 @@ export interface WeightedMember {
 }
 
 /**
- * How many of `size` buckets each next hop gets: by largest remainder; of equal remainders the one that holds more
- * buckets now wins, then the first. Members of weight 0 get none, unless all have it: then they share equally.
+ * How many of `size` buckets each next hop gets: by largest remainder; of equal remainders one that holds more
+ * than its whole part now wins (it would have to give a bucket away), then the first. Members of weight 0 get none, unless all have it: then they share equally.
  */
 export function bucketShares(
   members: readonly WeightedMember[],
@@ -24,16 +24,15 @@ export function bucketShares(
     for (const nextHop of weights.keys()) weights.set(nextHop, 1);
     total = weights.size;
   }
-  const exact = [...weights].map(([nextHop, weight]) => ({ nextHop, share: (weight * size) / total }));
-  const shares = new Map(exact.map(({ nextHop, share }) => [nextHop, Math.floor(share)]));
-  let left = size - [...shares.values()].reduce((sum, share) => sum + share, 0);
-  const byRemainder = exact
-    .map(({ nextHop, share }) => ({ nextHop, remainder: share % 1, held: holding.get(nextHop) ?? 0 }))
-    .sort((a, b) => b.remainder - a.remainder || b.held - a.held);
-  for (const { nextHop } of byRemainder) {
-    if (left-- <= 0) break;
-    shares.set(nextHop, (shares.get(nextHop) ?? 0) + 1);
-  }
+  // Whole numbers: equal remainders must compare equal.
+  const rows = [...weights].map(([nextHop, weight]) => {
+    const floor = Math.floor((weight * size) / total);
+    return { nextHop, floor, remainder: (weight * size) % total, keepsMore: (holding.get(nextHop) ?? 0) > floor };
+  });
+  const shares = new Map(rows.map(({ nextHop, floor }) => [nextHop, floor]));
+  const left = size - rows.reduce((sum, { floor }) => sum + floor, 0);
+  rows.sort((a, b) => b.remainder - a.remainder || Number(b.keepsMore) - Number(a.keepsMore));
+  for (const { nextHop, floor } of rows.slice(0, left)) shares.set(nextHop, floor + 1);
   return shares;
 }
 

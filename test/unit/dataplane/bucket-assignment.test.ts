@@ -77,7 +77,7 @@ describe('bucket shares', () => {
     expect([...two(0, 0).values()]).toEqual([SIZE / 2, SIZE / 2]);
   });
 
-  test('give of equal remainders the odd bucket to who holds more now', () => {
+  test('give of equal remainders the odd bucket to who holds it now', () => {
     const equal = [1, 2, 3].map((nextHop) => ({ nextHop, weight: 1 }));
     const shares = bucketShares(
       equal,
@@ -118,12 +118,22 @@ describe('bucket assignment', () => {
     );
   });
 
+  test('moves nothing when equal remainders belong to unequal weights', () => {
+    const list = [
+      { nextHop: 1, weight: 11 },
+      { nextHop: 2, weight: 21 },
+    ]; // of 16 buckets 5.5 and 10.5
+    const before = assignBuckets(new Uint32Array(16), list);
+    expect(assignBuckets(before, list)).toEqual(before);
+  });
+
   test('moves nothing when nothing changes', () => {
     fc.assert(
       fc.property(members, (list) => {
         const before = assignBuckets(new Uint32Array(SIZE), list);
         expect(assignBuckets(before, list)).toEqual(before);
       }),
+      { numRuns: 1000 },
     );
   });
 
