@@ -35,20 +35,24 @@ export class EventStreams {
     return this.#streams.size;
   }
 
-  /** @throws DetourError TOO_MANY_STREAMS; call it while the answer can still be a problem document. */
-  assertRoom(): void {
-    const { maximumStreams } = this.#options;
+  /**
+   * Sees whether a stream can be given, while the answer can still be a problem document.
+   * @param after send the entries after this one; null: only those to come
+   * @returns starts the stream, which goes on until either side closes
+   * @throws DetourError TOO_MANY_STREAMS, NOT_READY
+   */
+  prepare(after: number | null): (response: ServerResponse) => void {
+    const { maximumStreams, heartbeatMs } = this.#options;
     if (this.#streams.size >= maximumStreams) throw new DetourError('TOO_MANY_STREAMS', { limit: maximumStreams });
-  }
-
-  /** Sends the entries after `after` (null: only those to come) until either side closes. */
-  open(response: ServerResponse, after: number | null): void {
-    const stream = new EventStream(this.#service, response, after, this.#options.heartbeatMs);
-    this.#streams.add(stream);
-    response.once('close', () => {
-      stream.close();
-      this.#streams.delete(stream);
-    });
+    const { newest } = this.#service.events(Number.MAX_SAFE_INTEGER, 1);
+    return (response) => {
+      const stream = new EventStream(this.#service, response, { after: after ?? newest, newest, heartbeatMs });
+      this.#streams.add(stream);
+      response.once('close', () => {
+        stream.close();
+        this.#streams.delete(stream);
+      });
+    };
   }
 
   close(): void {
@@ -64,14 +68,18 @@ class EventStream {
   readonly #heartbeat: NodeJS.Timeout;
   #cursor: number;
   #full = false;
+  #woken = false;
   #stalledHeartbeats = 0;
   #closed = false;
 
-  constructor(service: ControllerService, response: ServerResponse, after: number | null, heartbeatMs: number) {
+  constructor(
+    service: ControllerService,
+    response: ServerResponse,
+    { after, newest, heartbeatMs }: { after: number; newest: number; heartbeatMs: number },
+  ) {
     this.#service = service;
     this.#response = response;
-    const newest = service.events(Number.MAX_SAFE_INTEGER, 1).newest;
-    this.#cursor = after ?? newest;
+    this.#cursor = after;
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
@@ -83,7 +91,7 @@ class EventStream {
     response.on('drain', () => this.#onDrain());
     this.#write('retry: 1000\n\n');
     if (this.#cursor > newest) this.#restart(newest);
-    this.#unsubscribe = service.onEvent(() => this.#pump());
+    this.#unsubscribe = service.onEvent(() => this.#wake());
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     this.#pump();
   }
@@ -94,6 +102,16 @@ class EventStream {
     this.#unsubscribe();
     clearInterval(this.#heartbeat);
     this.#response.end();
+  }
+
+  /** The caller is the controller in the middle of a decision: nothing is written, and nothing thrown, in its time. */
+  #wake(): void {
+    if (this.#woken) return;
+    this.#woken = true;
+    setImmediate(() => {
+      this.#woken = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {

@@ -10,10 +10,10 @@ const problemMeanings: Record<number, string> = {
   409: 'It contradicts the configuration',
   413: 'The body is too large',
   415: 'The body is not JSON',
-  503: 'Not now',
+  503: 'Not now: the controller is starting, or has too much of this open',
 };
 
-/** `success` is the schema of 200; `problems` are the statuses this route may answer besides 401. */
+/** `success` is the schema of 200; `problems` are the statuses this route may answer besides 401 and 503. */
 export function responses(success: TSchema, description: string, ...problems: number[]): Record<number, unknown> {
   return {
     200: { description, content: { 'application/json': { schema: success } } },
@@ -24,7 +24,7 @@ export function responses(success: TSchema, description: string, ...problems: nu
 export function problemResponses(...statuses: number[]): Record<number, unknown> {
   const content = { [PROBLEM_TYPE]: { schema: reference(ProblemSchema) } };
   return Object.fromEntries(
-    [401, ...statuses].map((status) => [status, { description: problemMeanings[status], content }]),
+    [401, 503, ...statuses].map((status) => [status, { description: problemMeanings[status], content }]),
   );
 }
 

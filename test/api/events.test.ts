@@ -2,6 +2,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import type { FastifyInstance } from 'fastify';
+import { DetourError } from '../../src/errors.js';
 import { useApi } from '../helpers/api.js';
 import { until } from '../helpers/poll.js';
 import type { FakeService } from '../helpers/fake-service.js';
@@ -220,6 +221,32 @@ test('streams end when the server closes', async () => {
   await app.close();
   await until(() => reader.ended(), { what: 'the end of the stream' });
   expect(service.listenerCount).toBe(0);
+});
+
+test('a controller that is starting refuses a stream with a problem document, and not by silence', async () => {
+  const { app, service } = makeApi();
+  service.events = () => {
+    throw new DetourError('NOT_READY');
+  };
+  const refused = await openStream(app);
+  expect(refused.response.statusCode).toBe(503);
+  await until(() => refused.text().length > 0, { what: 'the problem document' });
+  expect(JSON.parse(refused.text())).toMatchObject({ code: 'NOT_READY' });
+});
+
+test('the controller that reports an event does not wait for its readers', async () => {
+  const { app, service } = makeApi();
+  const reader = await openStream(app);
+  const reads = { count: 0 };
+  const events = service.events.bind(service);
+  service.events = (after, limit) => {
+    reads.count++;
+    return events(after, limit);
+  };
+  blind(service);
+  blind(service);
+  expect(reads.count).toBe(0);
+  await until(() => reader.messages.length === 2, { what: 'both events' });
 });
 
 test('there is a limit of streams, and it is an answer and not a hang', async () => {

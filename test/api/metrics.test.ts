@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { metricCatalogue, statisticMetric } from '../../src/api/metrics/catalogue.js';
+import { DetourError } from '../../src/errors.js';
 import { useApi } from '../helpers/api.js';
+import { expectPage, replaceRegion } from '../helpers/docs.js';
 
 const makeApi = useApi();
 
@@ -89,17 +90,37 @@ test('statistics of the parts become metrics of their own, whatever their names 
   expect(statisticMetric('detour_probes_total')).toEqual({ name: 'detour_probes_total', kind: 'counter' });
 });
 
-test('every name is documented with its kind and labels, and nothing else is', () => {
-  const text = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
-  const rows = [...text.matchAll(/^\| `((?:detour|process)_\w+)` *\| (\w+) *\| ([^|]*) \| ([^|]*) \|$/gm)];
-  const documented = rows.map(([, name, kind, labels, help]) => [name, kind, labels!.trim(), help!.trim()]);
-  const expected = Object.entries(metricCatalogue).map(([name, { kind, labels, help }]) => [
-    name,
-    kind,
-    labels.map((label) => `\`${label}\``).join(', '),
-    help,
-  ]);
-  expect(documented).toEqual(expected);
+test('docs/metrics.md has every metric with its kind, its labels and its meaning', async () => {
+  const rows = Object.entries(metricCatalogue).map(([name, { kind, labels, help }]) => {
+    const shown = labels.map((label) => `\`${label}\``).join(', ');
+    return `| \`${name}\` | ${kind} | ${shown} | ${help} |`;
+  });
+  const table = ['| metric | kind | labels | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  await expectPage('metrics.md', async (text) => replaceRegion(text, 'metrics', table));
+});
+
+test('statistics that are known have their documented names and base units', async () => {
+  const { app, service } = makeApi();
+  service.parts = { icmpSent: 500, transmitterStalledUs: 2_500_000, icmpSessions: 4 };
+  expect(await scrape(app)).toEqual(
+    expect.arrayContaining([
+      'detour_icmp_sent_total 500',
+      'detour_transmitter_stalled_seconds_total 2.5',
+      '# TYPE detour_icmp_sessions gauge',
+      'detour_icmp_sessions 4',
+    ]),
+  );
+});
+
+test('a controller that is starting can be scraped already', async () => {
+  const { app, service } = makeApi();
+  service.isReady = false;
+  service.health = () => {
+    throw new DetourError('NOT_READY');
+  };
+  const lines = await scrape(app);
+  expect(lines).toContain('detour_ready 0');
+  expect(lines.filter((line) => /^detour_(path_state|uptime_seconds|icmp_sessions|routes)/.test(line))).toEqual([]);
 });
 
 test('names follow the conventions of Prometheus: base units, counters end in _total', () => {

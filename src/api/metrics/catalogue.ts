@@ -94,14 +94,83 @@ export const metricCatalogue = {
   detour_events_total: { kind: 'counter', labels: [], help: 'Entries ever written to the event log.' },
   detour_event_streams: { kind: 'gauge', labels: [], help: 'Live event streams that are open.' },
 
+  detour_icmp_sent_total: { kind: 'counter', labels: [], help: 'ICMP probes sent.' },
+  detour_icmp_answered_total: { kind: 'counter', labels: [], help: 'ICMP probes answered in time.' },
+  detour_icmp_lost_total: { kind: 'counter', labels: [], help: 'ICMP probes lost.' },
+  detour_icmp_late_total: { kind: 'counter', labels: [], help: 'Replies after the timeout.' },
+  detour_icmp_wrong_path_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Genuine replies that came in by another interface than their path.',
+  },
+  detour_icmp_send_failed_total: { kind: 'counter', labels: [], help: 'ICMP probes that could not be sent.' },
+  detour_icmp_send_congested_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'ICMP probes not sent because a queue was full.',
+  },
+  detour_icmp_send_refused_total: { kind: 'counter', labels: [], help: 'ICMP probes that the kernel refused to send.' },
+  detour_icmp_unjudged_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'ICMP probes without a verdict: the prober or the machine stalled.',
+  },
+  detour_icmp_sessions: { kind: 'gauge', labels: [], help: 'ICMP targets being probed.' },
+  detour_active_started_total: { kind: 'counter', labels: [], help: 'tcp, http and dns probes started.' },
+  detour_active_succeeded_total: { kind: 'counter', labels: [], help: 'tcp, http and dns probes that passed.' },
+  detour_active_failed_total: { kind: 'counter', labels: [], help: 'tcp, http and dns probes that failed.' },
+  detour_active_unjudged_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'tcp, http and dns probes without a verdict: the process stalled.',
+  },
+  detour_transmitter_stalls_total: { kind: 'counter', labels: [], help: 'Times the probe transmitter stalled.' },
+  detour_transmitter_stalled_seconds_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Time the probe transmitter stalled.',
+  },
+  detour_transmitter_realtime: {
+    kind: 'gauge',
+    labels: [],
+    help: '1: the probe transmitter has a real-time priority.',
+  },
+  detour_blind_windows_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Times in which nothing was judged because the prober or the machine stalled.',
+  },
+
   process_cpu_seconds_total: { kind: 'counter', labels: [], help: 'CPU time of the controller, user and system.' },
   process_resident_memory_bytes: { kind: 'gauge', labels: [], help: 'Resident memory of the controller.' },
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof metricCatalogue;
 
+/** Statistics that the parts report, by the names they have there; `scale` makes base units of them. */
+export const statisticCatalogue: Readonly<Record<string, { metric: MetricName; scale?: number }>> = {
+  icmpSent: { metric: 'detour_icmp_sent_total' },
+  icmpAnswered: { metric: 'detour_icmp_answered_total' },
+  icmpLost: { metric: 'detour_icmp_lost_total' },
+  icmpLateReplies: { metric: 'detour_icmp_late_total' },
+  icmpWrongPath: { metric: 'detour_icmp_wrong_path_total' },
+  icmpSendFailed: { metric: 'detour_icmp_send_failed_total' },
+  icmpSendCongested: { metric: 'detour_icmp_send_congested_total' },
+  icmpSendRefused: { metric: 'detour_icmp_send_refused_total' },
+  icmpUnjudged: { metric: 'detour_icmp_unjudged_total' },
+  icmpSessions: { metric: 'detour_icmp_sessions' },
+  activeStarted: { metric: 'detour_active_started_total' },
+  activeSucceeded: { metric: 'detour_active_succeeded_total' },
+  activeFailed: { metric: 'detour_active_failed_total' },
+  activeUnjudged: { metric: 'detour_active_unjudged_total' },
+  transmitterStalls: { metric: 'detour_transmitter_stalls_total' },
+  transmitterStalledUs: { metric: 'detour_transmitter_stalled_seconds_total', scale: 1e-6 },
+  transmitterRealtime: { metric: 'detour_transmitter_realtime' },
+  blindWindows: { metric: 'detour_blind_windows_total' },
+};
+
 /**
- * Metric of a statistic of a part: "health.probesSent_total" -> detour_health_probes_sent_total. A name that ends in
+ * Metric of a statistic that is not in the catalogue: "plane.writes_total" -> detour_plane_writes_total. A name that ends in
  * `total` is a counter, everything else a gauge.
  */
 export function statisticMetric(name: string): { name: string; kind: 'gauge' | 'counter' } {

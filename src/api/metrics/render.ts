@@ -2,30 +2,41 @@
 import type { ControllerService, PathStatus, UplinkStatus } from '../../controller/service.js';
 import type { ApiContext } from '../context.js';
 import { pathStates } from '../resources/uplink.js';
-import { statisticMetric } from './catalogue.js';
+import { statisticCatalogue, statisticMetric } from './catalogue.js';
 import { MetricsPage } from './page.js';
 
 /** The whole page in Prometheus' text format 0.0.4. */
 export async function renderMetrics(context: ApiContext): Promise<{ text: string; contentType: string }> {
   const { service } = context;
   const page = new MetricsPage();
+  page.set('detour_build_info', { version: context.version }, 1);
+  page.set('detour_ready', {}, service.ready());
+  writeProcess(page);
+  // Before that there is no state to speak of; a scraper learns that it is starting, and not an error.
+  if (!service.ready()) return page.text();
   writeController(page, context);
   for (const uplink of service.uplinks()) writeUplink(page, uplink, context.clock.nowUs());
   writeGroups(page, service);
   writeRoutes(page, service);
   writeInterfaces(page, service);
-  for (const [name, value] of Object.entries(service.statistics())) {
-    const metric = statisticMetric(name);
-    page.setStatistic(metric.name, metric.kind, value);
-  }
-  writeProcess(page);
+  writeStatistics(page, service);
   return page.text();
 }
 
-function writeController(page: MetricsPage, { service, version, streams }: ApiContext): void {
+function writeStatistics(page: MetricsPage, service: ControllerService): void {
+  for (const [name, value] of Object.entries(service.statistics())) {
+    const known = Object.hasOwn(statisticCatalogue, name) ? statisticCatalogue[name] : undefined;
+    if (known !== undefined) {
+      page.setPlain(known.metric, value * (known.scale ?? 1));
+    } else {
+      const metric = statisticMetric(name);
+      page.setStatistic(metric.name, metric.kind, value);
+    }
+  }
+}
+
+function writeController(page: MetricsPage, { service, streams }: ApiContext): void {
   const health = service.health();
-  page.set('detour_build_info', { version }, 1);
-  page.set('detour_ready', {}, service.ready());
   page.set('detour_uptime_seconds', {}, health.uptimeMs / 1000);
   page.set('detour_observe_mode', {}, health.mode === 'observe');
   page.set('detour_problems', {}, health.problems.length);

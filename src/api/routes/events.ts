@@ -50,16 +50,16 @@ export function eventRoutes(app: ApiInstance, { service, streams }: ApiContext):
               'text/event-stream': { schema: Type.String() },
             },
           },
-          ...problemResponses(400, 503),
+          ...problemResponses(400),
         },
       },
     },
     async (request, reply) => {
       const { after, limit } = request.query;
       if (wantsStream(request)) {
-        streams.assertRoom();
+        const start = streams.prepare(request.headers['last-event-id'] ?? after ?? null);
         reply.hijack();
-        streams.open(reply.raw, request.headers['last-event-id'] ?? after ?? null);
+        start(reply.raw);
         return reply;
       }
       const start = after ?? 0;

@@ -30,7 +30,7 @@ export function monitoringRoutes(app: ApiInstance, context: ApiContext): void {
         operationId: 'ready',
         summary: 'The first configuration is programmed',
         tags: ['monitoring'],
-        response: responses(reference(AliveSchema), 'Ready', 503),
+        response: responses(reference(AliveSchema), 'Ready'),
       },
     },
     async () => {
