@@ -1,4 +1,5 @@
 /** Foreign routes of one family and table, followed through notifications. */
+import type { Family } from '../../net/ip-address.js';
 import { NLM_F_APPEND, NLM_F_REPLACE, RTM_DELROUTE, RTPROT_DETOUR } from '../netlink/constants.js';
 import type { NetlinkMessage } from '../netlink/message.js';
 import { readRoute, type RouteRecord } from '../codec/route.js';
@@ -17,9 +18,15 @@ export function routeSlotKey(route: Pick<RouteRecord, 'prefix' | 'metric' | 'tos
 }
 
 /** For Tracker: dumps come in the kernel's order. */
-export function gatherRoute(message: NetlinkMessage, collection: Collection<RouteSlot>, table: number): void {
+export function gatherRoute(
+  message: NetlinkMessage,
+  collection: Collection<RouteSlot>,
+  family: Family,
+  table: number,
+): void {
   const route = readRoute(message.payload);
-  if (!route || route.protocol === RTPROT_DETOUR || route.table !== table) return;
+  if (!route || route.protocol === RTPROT_DETOUR) return;
+  if (route.prefix.family !== family || route.table !== table) return;
   const key = routeSlotKey(route);
   const before = collection.gathered(key)?.routes ?? [];
   collection.addDumped(key, { routes: [...before, route] });

@@ -113,7 +113,7 @@ export class ViewSources {
           client: this.#stateClient,
           request: dumpRoutesRequest(family, { table }),
           collection,
-          gather: (message) => gatherRoute(message, collection, table),
+          gather: (message) => gatherRoute(message, collection, family, table),
         }),
     );
     this.#others = this.#trackOthers();

@@ -240,6 +240,14 @@ for (const family of [4, 6] as const) {
       expect(snapshot('ours')).toEqual([]);
     });
 
+    test('a foreign route in an uplink table is not overwritten either', async () => {
+      space.ip(`-${family} route add default via ${ADDRESSES[family].wan1[0]} dev wan1 metric 1 table 6800 proto 4`);
+      const foreign = snapshot('foreign');
+      const { problems } = await fib.applyFib(intent(family));
+      expect(problems).toEqual([expect.stringMatching(/create route .*\/0 metric 1 table 6800: EEXIST/)]);
+      expect(snapshot('foreign')).toEqual(foreign);
+    });
+
     test('closing withdraws exactly ours, or leaves it when told to; a later start takes it over', async () => {
       const foreign = snapshot('foreign');
       await fib.applyFib(intent(family));
