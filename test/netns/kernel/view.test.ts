@@ -192,6 +192,15 @@ test('routes that vanish with their nexthop object without a message vanish from
   await expectSameAsIp(state, ['routes']);
 });
 
+test('a route whose nexthop object somebody deletes vanishes from the view', async () => {
+  space.ip('nexthop add id 77 via 198.51.100.1 dev up1');
+  space.ip('route add 203.0.113.0/24 nhid 77');
+  const state = await openState();
+  expect(state.view().routes.some((route) => route.nexthopId === 77)).toBe(true);
+  space.ip('nexthop delete id 77');
+  await until(() => !state.view().routes.some((route) => route.nexthopId === 77), { what: 'the route to go' });
+});
+
 test('a device says whether it takes redirected frames, and when that changes', async () => {
   const state = await openState();
   const capability = (): boolean | null | undefined =>
