@@ -37,6 +37,8 @@ export class VirtualWorld {
   /** Times at which a timer or a wake-up ran in the process. */
   wakeUps = 0;
   ringDrops = 0;
+  /** Wake-ups that were for a reply in the ring. */
+  ringWakes = 0;
   readonly streams = new Map<number, ProbeStream>();
   readonly sessions = new Map<number, { ifindex: number; epoch: number; wake: boolean }>();
   readonly receivers: IcmpReceiverOptions[] = [];
@@ -49,6 +51,8 @@ export class VirtualWorld {
   #ring: ProbeReply[] = [];
   #onWake: (() => void)[] = [];
   #heartbeatUs = this.now;
+  #repliesHeldUntilUs = 0;
+  #jitterSeed = 7;
   #generation = new Map<number, number>();
 
   // ------------------------------------------------------------ time
@@ -121,6 +125,7 @@ export class VirtualWorld {
       this.#plan(Math.max(this.now + 20_000, this.transmitterStalledUntilUs), false, beat);
     };
     beat();
+    let closed = false;
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- getters of the object below need it
     const world = this;
     return {
@@ -132,8 +137,14 @@ export class VirtualWorld {
       setStream: (stream) => this.#setStream(stream),
       removeStream: (session) => void this.streams.delete(session),
       burst: () => {},
-      readTransmitLog: (max) => this.#log.splice(0, max),
-      close: () => this.streams.clear(),
+      readTransmitLog: (max) => {
+        if (closed) throw new Error('EBADF: the prober is closed');
+        return this.#log.splice(0, max);
+      },
+      close: () => {
+        closed = true;
+        this.streams.clear();
+      },
     };
   }
 
@@ -174,10 +185,25 @@ export class VirtualWorld {
     if (typeof fate === 'object' && 'delayUs' in fate) {
       this.#plan(transmitUs + fate.delayUs, false, () => this.#receive(stream, sequence, transmitUs, fate.wrongPath));
     }
-    this.#planSend(stream, sequence + 1, Math.max(dueUs + stream.intervalUs, this.now), generation);
+    this.#planSend(stream, sequence + 1, Math.max(dueUs + this.#gapUs(stream), this.now), generation);
+  }
+
+  /** As the transmitter does it; the same in every run. */
+  #gapUs({ intervalUs, jitterPercent }: ProbeStream): number {
+    this.#jitterSeed = (this.#jitterSeed * 16807) % 2147483647;
+    return Math.round(intervalUs * (1 - (jitterPercent / 100) * (this.#jitterSeed / 2147483647)));
+  }
+
+  /** No reply gets through before `untilUs`; those that come in the meantime are received then. */
+  holdReplies(untilUs: number): void {
+    this.#repliesHeldUntilUs = untilUs;
   }
 
   #receive(stream: ProbeStream, sequence: number, transmitUs: number, wrongPath = false): void {
+    if (this.now < this.#repliesHeldUntilUs) {
+      this.#plan(this.#repliesHeldUntilUs, false, () => this.#receive(stream, sequence, transmitUs, wrongPath));
+      return;
+    }
     const reply: ProbeReply = {
       session: stream.session,
       epoch: stream.epoch,
@@ -198,12 +224,19 @@ export class VirtualWorld {
       return;
     }
     this.#ring.push(reply);
-    if (session.wake) this.#plan(this.now, true, () => this.#wake());
+    if (session.wake) this.#plan(this.now, true, () => this.wake());
   }
 
-  #wake(): void {
+  /** Wakes the reader of the ring, as XDP does for sessions that ask for it. */
+  wake(): void {
     this.wakeUps++;
+    this.ringWakes++;
     for (const callback of this.#onWake) callback();
+  }
+
+  /** Replies in the ring that nobody has read. */
+  get unread(): number {
+    return this.#ring.length;
   }
 
   /** Sends a reply again, or one that was never asked for. */

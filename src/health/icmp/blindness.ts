@@ -43,7 +43,7 @@ export class Blindness {
   }
 
   /**
-   * How long the thread is overdue at `nowUs`, which counts as a stall that is not over yet. 0: it is on time.
+   * How long the thread is at least overdue at `nowUs`: a stall that is not over yet. 0: it is on time.
    * @param heartbeatUs its last wake-up
    * @param maximumSleepUs the longest it may sleep as things are (shortest interval of its streams)
    */

@@ -5,7 +5,7 @@
  * stamps, so that a pass that runs late finds the same verdicts as one in time. Healthy sessions don't wake the process
  * for their replies; the next pass is at the earliest moment at which a loss would matter.
  */
-import type { IcmpReply, NativeAddon, Prober, TransmitRecord } from '../../native.js';
+import type { NativeAddon, Prober, TransmitRecord } from '../../native.js';
 import type { Clock, ProbePath, ProbeReply, ProbeReplySource, TelemetryBlind } from '../../controller/ports.js';
 import { Limit } from '../../abi/index.js';
 import type { IpAddress } from '../../net/ip-address.js';
@@ -13,6 +13,7 @@ import type { ProbeOutcome } from '../reporting.js';
 import { Blindness } from './blindness.js';
 import { buildProbeFrame } from './frame.js';
 import { type IcmpCounters, IcmpSession, JUDGE_MARGIN_US, type SessionTiming } from './icmp-session.js';
+import { PassTimer } from './pass-timer.js';
 import { SessionIds } from './session-ids.js';
 import { SocketReceivers } from './socket-receivers.js';
 
@@ -75,8 +76,6 @@ const SEND_REFUSED_REPEAT_US = 1_000_000;
 const LOG_BATCH = 256;
 /** The ring buffer holds 4096 replies: when this many waited, others may have found no room. */
 const REPLY_BACKLOG_LIMIT = 3_500;
-/** A receiver reads up to this many replies in one turn of the event loop (native/icmp_receiver.cc). */
-const SOCKET_REPLIES_PER_TURN = 64;
 /** A socket's receive buffer overflows sooner than the ring: a pass later than this trusts no silence there. */
 const SOCKET_TRUST_US = 250_000;
 
@@ -97,16 +96,15 @@ export class IcmpProber {
   readonly #blindness: Blindness;
   readonly #receivers: SocketReceivers;
   readonly #prober: Prober;
-  #cancelTimer: (() => void) | null = null;
-  #timerUs = Number.POSITIVE_INFINITY;
-  #pending: NodeJS.Immediate | null = null;
+  readonly #timer: PassTimer;
   #streamsChangedUs = 0;
   #lastRefusedUs = Number.NEGATIVE_INFINITY;
   #shortestIntervalUs = Number.POSITIVE_INFINITY;
   #blindReportUs = BLIND_REPORT_US;
   #replyOverflows = 0;
-  /** Read by sockets since the event loop was last asked. */
-  #socketReplies = 0;
+  /** Total blindness for the verdicts of this pass; infinite: no verdicts. */
+  #judgeBlindUs = 0;
+  #closed = false;
 
   /** @throws NativeError if the transmitter cannot be started (EPERM: needs CAP_NET_RAW) */
   constructor(private readonly deps: IcmpProberDependencies) {
@@ -115,7 +113,8 @@ export class IcmpProber {
     this.#blindness = new Blindness(deps.onBlind);
     this.#prober = native.createProber({ ...common, realtimePriority });
     this.#receivers = new SocketReceivers(native, common, this.#onSocketReply);
-    replies?.onWake(() => this.#pass(0));
+    this.#timer = new PassTimer(deps.clock, this.#receivers, (lateUs) => this.#pass(lateUs));
+    replies?.onWake(() => this.#wake());
   }
 
   /** null: all sessions are in use. */
@@ -167,7 +166,7 @@ export class IcmpProber {
     const session = new IcmpSession(timing, nowUs, this.counters, report);
     this.#live.set(id, { session, epoch, path, releaseReceiver, wake: true });
     this.#streamsChanged(nowUs);
-    this.#wakeBy(session.nextDueUs(0) + WAKE_GRACE_US);
+    this.#timer.wakeBy(session.nextDueUs(0) + WAKE_GRACE_US);
   }
 
   /** Stops the session but keeps its id. */
@@ -203,10 +202,9 @@ export class IcmpProber {
   }
 
   close(): void {
+    this.#closed = true;
     for (const id of [...this.#live.keys()]) this.#stopStream(id);
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    if (this.#pending !== null) clearImmediate(this.#pending);
+    this.#timer.close();
     this.#prober.close();
   }
 
@@ -240,17 +238,26 @@ export class IcmpProber {
 
   // ------------------------------------------------------------------ the pass
 
+  #wake(): void {
+    // The source stays readable until it is read: after close() what is left is nobody's.
+    if (this.#closed) this.deps.replies?.drain(() => undefined);
+    else this.#pass(0);
+  }
+
   /** @param lateUs how much later than planned this pass runs */
   #pass(lateUs: number): void {
     // Taken before the queues are read: what came in before this moment is in them.
     const nowUs = this.deps.clock.nowUs();
     try {
+      // The heartbeat before the log: a stall that is over then shows as late sends.
+      const standing = this.#standingUs(nowUs) > 0;
       this.#readTransmitLog();
+      // While it lasts its length is not known: nothing is judged.
+      this.#judgeBlindUs = standing ? Number.POSITIVE_INFINITY : this.#blindness.totalUs;
+      const replies = this.#readReplies();
       if (lateUs > SOCKET_TRUST_US) this.#forgetWhere((live) => live.releaseReceiver !== null);
-      const replies = this.deps.replies?.drain(this.#onRingReply) ?? 0;
       if (replies >= REPLY_BACKLOG_LIMIT) this.#replyOverflow(nowUs, lateUs);
-      const blindUs = this.#blindness.totalUs + this.#standingUs(nowUs);
-      for (const { session } of this.#live.values()) session.judge(nowUs - JUDGE_MARGIN_US, blindUs);
+      for (const { session } of this.#live.values()) session.judge(nowUs - JUDGE_MARGIN_US, this.#judgeBlindUs);
       this.#tellWakes();
       this.deps.flush();
     } finally {
@@ -277,29 +284,32 @@ export class IcmpProber {
     this.deps.onBlind({ fromUs: atUs, toUs: atUs, detail: `probes cannot be sent by ${live.path.ifname}: ${refused}` });
   }
 
-  readonly #onRingReply = (reply: ProbeReply): void => {
-    const live = this.#live.get(reply.session);
-    if (live === undefined || live.epoch !== reply.epoch) return;
-    this.#onReply(live, reply, reply.wrongPath);
+  /**
+   * A reply by a socket waits for the next pass, which knows about stalls: by itself it must not declare others lost.
+   * The process is awake anyway; a session that must prove itself is not kept waiting.
+   */
+  readonly #onSocketReply = (session: number): void => {
+    if (this.#live.get(session)?.wake === true) this.#timer.afterPoll(0);
   };
 
-  readonly #onSocketReply = (reply: IcmpReply, ifindex: number): void => {
-    this.#socketReplies++;
+  /** @returns how many came by the ring */
+  #readReplies(): number {
+    for (const reply of this.#receivers.take()) {
+      this.#onReply({ ...reply, wrongPath: reply.ifindex !== this.#live.get(reply.session)?.path.ifindex });
+    }
+    return this.deps.replies?.drain(this.#onReply) ?? 0;
+  }
+
+  readonly #onReply = (reply: ProbeReply): void => {
     const live = this.#live.get(reply.session);
     if (live === undefined || live.epoch !== reply.epoch) return;
-    this.#onReply(live, reply, live.path.ifindex !== ifindex);
-    // The reply has woken the process anyway; a session that must prove itself is not kept waiting.
-    if (live.wake) this.#passAfterPoll(0);
-  };
-
-  #onReply(live: LiveSession, reply: Omit<IcmpReply, 'source'>, wrongPath: boolean): void {
-    if (wrongPath) {
+    if (reply.wrongPath) {
       this.counters.wrongPath++;
       return;
     }
     const transmitUs = Number(reply.transmitNs) / 1000;
-    live.session.replied(reply.sequence, transmitUs, Number(reply.receiveNs) / 1000, this.#blindness.totalUs);
-  }
+    live.session.replied(reply.sequence, transmitUs, Number(reply.receiveNs) / 1000, this.#judgeBlindUs);
+  };
 
   #replyOverflow(nowUs: number, lateUs: number): void {
     this.#replyOverflows++;
@@ -329,44 +339,18 @@ export class IcmpProber {
     }
   }
 
-  // ------------------------------------------------------------------ the timer
-
   #schedule(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    this.#timerUs = Number.POSITIVE_INFINITY;
+    this.#timer.reset();
     if (this.#live.size === 0) return;
     const nowUs = this.deps.clock.nowUs();
-    const standingUs = this.#standingUs(nowUs);
-    const blindUs = this.#blindness.totalUs + standingUs;
+    if (this.#standingUs(nowUs) > 0) {
+      this.#timer.wakeBy(nowUs + STANDING_SLEEP_US);
+      return;
+    }
     let dueUs = nowUs + Math.max(MAXIMUM_SLEEP_US, this.#shortestIntervalUs);
-    for (const { session } of this.#live.values()) dueUs = Math.min(dueUs, session.nextDueUs(blindUs));
-    const earliestUs = nowUs + (standingUs > 0 ? STANDING_SLEEP_US : MINIMUM_SLEEP_US);
-    this.#wakeBy(Math.max(dueUs + WAKE_GRACE_US, earliestUs));
-  }
-
-  #wakeBy(atUs: number): void {
-    if (atUs >= this.#timerUs) return;
-    this.#cancelTimer?.();
-    this.#timerUs = atUs;
-    this.#cancelTimer = this.deps.clock.at(atUs, () => {
-      this.#cancelTimer = null;
-      this.#timerUs = Number.POSITIVE_INFINITY;
-      const lateUs = this.deps.clock.nowUs() - atUs;
-      if (this.#receivers.count === 0) this.#pass(lateUs);
-      else this.#passAfterPoll(lateUs);
-    });
-  }
-
-  /** Timers run before the event loop's poll phase: the sockets' replies that are already here must be read first. */
-  #passAfterPoll(lateUs: number): void {
-    if (this.#pending !== null) return;
-    this.#socketReplies = 0;
-    this.#pending = setImmediate(() => {
-      this.#pending = null;
-      // A full turn: there may be more to read.
-      if (this.#socketReplies >= SOCKET_REPLIES_PER_TURN) this.#passAfterPoll(lateUs);
-      else this.#pass(lateUs);
-    });
+    for (const { session } of this.#live.values()) {
+      dueUs = Math.min(dueUs, session.nextDueUs(this.#blindness.totalUs));
+    }
+    this.#timer.wakeBy(Math.max(dueUs + WAKE_GRACE_US, nowUs + MINIMUM_SLEEP_US));
   }
 }

@@ -134,7 +134,7 @@ export class IcmpSession {
 
   /**
    * Declares lost what was unanswered when `atUs` came. All replies received before `atUs` must have been fed in.
-   * @param blindUs total blindness up to `atUs`, a standing stall included
+   * @param blindUs total blindness up to `atUs`; infinite while a stall lasts: nothing is lost then
    */
   judge(atUs: number, blindUs: number): void {
     for (;;) {

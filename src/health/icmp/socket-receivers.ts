@@ -10,14 +10,41 @@ export interface ReceiverFactory {
   createIcmpReceiver(options: IcmpReceiverOptions): IcmpReceiver;
 }
 
+/** A reply and the interface of the socket that it came by. */
+export interface SocketReply extends IcmpReply {
+  ifindex: number;
+}
+
+/** A receiver reads up to this many replies in one turn of the event loop (native/icmp_receiver.cc). */
+const REPLIES_PER_TURN = 64;
+
 export class SocketReceivers {
   readonly #byKey = new Map<string, { receiver: IcmpReceiver; users: number }>();
+  #replies: SocketReply[] = [];
+  #thisTurn = 0;
 
+  /** @param onReply called after a reply was put aside for take() */
   constructor(
     private readonly factory: ReceiverFactory,
     private readonly common: Pick<IcmpReceiverOptions, 'cookieKey' | 'netns'>,
-    private readonly onReply: (reply: IcmpReply, ifindex: number) => void,
+    private readonly onReply: (session: number) => void,
   ) {}
+
+  /** Replies since the last call. */
+  take(): SocketReply[] {
+    const replies = this.#replies;
+    this.#replies = [];
+    return replies;
+  }
+
+  beginTurn(): void {
+    this.#thisTurn = 0;
+  }
+
+  /** There may be more to read. */
+  get turnWasFull(): boolean {
+    return this.#thisTurn >= REPLIES_PER_TURN;
+  }
 
   get count(): number {
     return this.#byKey.size;
@@ -32,7 +59,11 @@ export class SocketReceivers {
     const key = `${ifindex} ${family}`;
     let entry = this.#byKey.get(key);
     if (entry === undefined) {
-      const onReply = (reply: IcmpReply): void => this.onReply(reply, ifindex);
+      const onReply = (reply: IcmpReply): void => {
+        this.#thisTurn++;
+        this.#replies.push({ ...reply, ifindex });
+        this.onReply(reply.session);
+      };
       entry = {
         receiver: this.factory.createIcmpReceiver({ ...this.common, ifindex, ifname, family, onReply }),
         users: 0,

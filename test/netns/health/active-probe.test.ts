@@ -141,7 +141,7 @@ describe('a TCP probe', () => {
 
   it('leaves no socket behind', async () => {
     await bench.outcomes(tcp(SHARED[4]), lab.path(0, 4), 5);
-    const sockets = run('ip', 'netns', 'exec', lab.router, 'ss', '-Htan', 'dst', SHARED[4], 'and', 'dport', '=', ':7');
+    const sockets = run('ip', 'netns', 'exec', lab.router!, 'ss', '-Htan', 'dst', SHARED[4], 'and', 'dport', '=', ':7');
     expect(sockets).toBe('');
   });
 });

@@ -3,6 +3,7 @@ import type { ProbeConfig } from '../../../src/config/types.js';
 import type {
   ProbeIntent,
   ProbePath,
+  ProbeReplySource,
   ProbeSample,
   TelemetryBlind,
   TelemetrySource,
@@ -28,8 +29,10 @@ export class ProbeBench {
   readonly samples: ProbeSample[] = [];
   readonly blinds: TelemetryBlind[] = [];
 
-  constructor(netns: string) {
-    this.source = createTelemetry({ native, replies: null, clock: systemClock, random: Math.random, netns });
+  /** @param where a namespace's path, or the replies of a data plane in this process's own namespace */
+  constructor(where: string | ProbeReplySource) {
+    const options = typeof where === 'string' ? { replies: null, netns: where } : { replies: where };
+    this.source = createTelemetry({ native, clock: systemClock, random: Math.random, ...options });
     this.source.onSamples((batch) => this.samples.push(...batch));
     this.source.onBlind((blind) => this.blinds.push(blind));
   }

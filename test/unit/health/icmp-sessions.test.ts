@@ -68,6 +68,30 @@ describe('a reply by the wrong interface', () => {
   });
 });
 
+describe('a reply of an earlier time', () => {
+  it('to the former user of the session means nothing', () => {
+    const t = telemetry();
+    t.settle();
+    const { session, epoch } = t.world.streams.get(t.onlySession)!;
+    t.world.run(100 * MS);
+    const before = t.counter('icmpAnswered') + t.counter('icmpLateReplies') + t.counter('icmpWrongPath');
+    const nowNs = BigInt(t.world.now * 1000);
+    t.world.path(target, () => 'lost');
+    t.world.inject({
+      session,
+      epoch: epoch ^ 1,
+      sequence: 9999,
+      transmitNs: nowNs,
+      receiveNs: nowNs,
+      wrongPath: false,
+    });
+    t.world.run(100 * MS);
+    const after = t.counter('icmpAnswered') + t.counter('icmpLateReplies') + t.counter('icmpWrongPath');
+    expect(after - before).toBeLessThanOrEqual(2);
+    expect(Math.min(...t.samples.map(({ outcome }) => (outcome.ok ? outcome.rttUs : 3 * MS)))).toBe(3 * MS);
+  });
+});
+
 describe('reconciling', () => {
   it('leaves sessions alone that did not change', () => {
     const t = telemetry();
@@ -78,13 +102,21 @@ describe('reconciling', () => {
     expect(t.world.streams.get(t.onlySession)).toBe(stream);
   });
 
-  it('gives a changed path a new epoch in the same session, and loses nothing by it', () => {
+  it('gives a changed path a new epoch in the same session, and judges nothing that was sent by the old one', () => {
     const t = telemetry();
-    t.settle();
+    const probe = icmpProbe({ timeoutMs: 200 });
+    t.settle(icmpIntent(probe));
     const before = t.world.streams.get(t.onlySession)!;
-    t.world.run(1 * MS);
+    let open = 0;
+    t.world.path(target, () => {
+      open++;
+      return 'lost';
+    });
+    t.world.run(100 * MS);
+    expect(open).toBeGreaterThanOrEqual(4);
+    t.world.path(target, answers(3 * MS));
     const moved = { ...examplePath(), gatewayMac: MacAddress.parse('02:00:5e:00:00:02') };
-    t.source.apply([icmpIntent(icmpProbe(), moved)]);
+    t.source.apply([icmpIntent(probe, moved)]);
     const after = t.world.streams.get(t.onlySession)!;
     expect(after.session).toBe(before.session);
     expect(after.epoch).not.toBe(before.epoch);
@@ -189,6 +221,23 @@ describe('where replies do not pass XDP', () => {
     expect(t.world.receivers).toEqual([]);
   });
 
+  it('one that comes by the socket of another interface counts as not received', async () => {
+    const t = telemetry();
+    const other = { ...icmpIntent(icmpProbe(), examplePath({ xdp: false, ifindex: 4 })), uplink: 'lte' };
+    t.source.apply([icmpIntent(icmpProbe(), examplePath({ xdp: false })), other]);
+    const [first] = [...t.world.streams.values()];
+    const { session, epoch } = first!;
+    const nowNs = BigInt(t.world.now * 1000);
+    const reply = { session, epoch, sequence: 1, transmitNs: nowNs, receiveNs: nowNs, source: new Uint8Array(4) };
+    t.world.receivers[1]!.onReply(reply);
+    await run(t, 10 * MS);
+    expect(t.counter('icmpWrongPath')).toBe(1);
+    expect(t.counter('icmpAnswered')).toBe(0);
+    t.world.receivers[0]!.onReply(reply);
+    await run(t, 10 * MS);
+    expect(t.counter('icmpAnswered')).toBe(1);
+  });
+
   it('silence is found in time there, too', async () => {
     const t = telemetry();
     t.world.path(target, answers(3 * MS));
@@ -201,6 +250,18 @@ describe('where replies do not pass XDP', () => {
     });
     await run(t, 200 * MS);
     expect(t.losses[2]!.atUs - (sent[2]! + 20 * MS)).toBeLessThanOrEqual(3 * MS);
+  });
+
+  it('replies that wait in the socket while the process stalls are read before anything is judged', async () => {
+    const t = telemetry();
+    t.world.path(target, answers(3 * MS));
+    t.source.apply([icmpIntent(icmpProbe(), examplePath({ xdp: false }))]);
+    await run(t, 200 * MS);
+    t.world.processStalledUntilUs = t.world.now + 150 * MS;
+    t.world.run(160 * MS);
+    await run(t, 200 * MS);
+    expect(t.losses).toEqual([]);
+    expect(t.counter('icmpUnjudged')).toBe(0);
   });
 
   it('a stall that may have overflowed the socket makes no loss', async () => {
@@ -228,6 +289,19 @@ describe('closing', () => {
     t.world.run(5000 * MS);
     expect(t.world.wakeUps).toBe(0);
     expect(t.world.streams.size).toBe(0);
+  });
+
+  it('leaves the reply ring readable by nobody: what is still in it is read and means nothing', async () => {
+    const t = telemetry();
+    t.settle();
+    const { session, epoch } = t.world.streams.get(t.onlySession)!;
+    await t.source.close();
+    t.samples = [];
+    const nowNs = BigInt(t.world.now * 1000);
+    t.world.inject({ session, epoch, sequence: 9999, transmitNs: nowNs, receiveNs: nowNs, wrongPath: false });
+    t.world.wake();
+    expect(t.world.unread).toBe(0);
+    expect(t.samples).toEqual([]);
   });
 });
 

@@ -42,7 +42,7 @@ describe('a good path', () => {
     t.world.run(1000 * MS);
     t.world.wakeUps = 0;
     t.world.run(10_000 * MS);
-    expect(t.world.wakeUps).toBeLessThan(600);
+    expect(t.world.wakeUps).toBeLessThan(400);
     expect(t.losses).toEqual([]);
   });
 
@@ -56,6 +56,18 @@ describe('a good path', () => {
     expect(t.samples.at(-1)!.window).toMatchObject({ samples: 40, lossPercent: 25 });
     expect(t.samples.at(-1)!.window.latencyUs).toBeCloseTo(10_000 / 3, -2);
     expect(t.samples.at(-1)!.window.jitterUs).toBeCloseTo(4000 / 3, -2);
+  });
+});
+
+describe('isolated losses', () => {
+  it('do not make a session wake the process for each reply', () => {
+    const t = telemetry();
+    t.settle();
+    t.world.path(target, (_, sequence) => (sequence % 5 === 0 ? 'lost' : { delayUs: 3 * MS }));
+    t.world.ringWakes = 0;
+    t.world.run(2000 * MS);
+    expect(t.losses.length).toBeGreaterThan(15);
+    expect(t.world.ringWakes).toBe(0);
   });
 });
 
@@ -197,32 +209,38 @@ describe('a transmitter that stalls', () => {
 
   it('for ever leaves its open probes without a verdict, and says so again and again without a busy loop', () => {
     const t = telemetry();
-    t.settle();
+    t.settle(icmpIntent(icmpProbe({ timeoutMs: 200 })));
     t.world.path(target, () => 'lost');
-    t.world.run(15 * MS);
+    t.world.run(190 * MS);
     t.samples = [];
     t.world.transmitterStalledUntilUs = Number.MAX_SAFE_INTEGER;
     t.world.wakeUps = 0;
     t.world.run(10_000 * MS);
-    expect(t.losses.length).toBeLessThanOrEqual(1);
+    // Ten are open; only those can be judged whose time was up before the stall could be seen (a missed heartbeat).
+    expect(t.losses.length).toBeLessThanOrEqual(3);
     expect(t.blinds.length).toBeGreaterThanOrEqual(9);
+    expect(t.blinds.length).toBeLessThanOrEqual(12);
     expect(t.world.wakeUps).toBeLessThan(1100);
   });
 
   it('together with the whole machine makes no loss of replies that the stall delayed', () => {
     const t = telemetry();
-    t.settle();
     const stallUs = 60 * MS;
-    const fromUs = t.world.now;
-    t.world.path(target, (transmitUs) => {
-      const arrivesUs = transmitUs + 3 * MS;
-      return { delayUs: arrivesUs > fromUs && arrivesUs < fromUs + stallUs ? fromUs + stallUs - transmitUs : 3 * MS };
-    });
-    t.world.transmitterStalledUntilUs = fromUs + stallUs;
-    t.world.processStalledUntilUs = fromUs + stallUs;
-    t.world.run(1000 * MS);
+    t.settle();
+    t.world.path(target, answers(15 * MS));
+    t.world.run(100 * MS);
+    // Again and again, so that it catches probes under way at every phase.
+    for (let round = 0; round < 20; round++) {
+      const fromUs = t.world.now;
+      const untilUs = fromUs + stallUs;
+      t.world.holdReplies(untilUs);
+      t.world.transmitterStalledUntilUs = untilUs;
+      t.world.processStalledUntilUs = untilUs;
+      t.world.run(stallUs + 203 * MS);
+    }
+    expect(Math.max(...t.samples.map(({ outcome }) => (outcome.ok ? outcome.rttUs : 0)))).toBeGreaterThan(50 * MS);
     expect(t.losses).toEqual([]);
-    expect(t.blinds).toHaveLength(1);
+    expect(t.blinds).toHaveLength(20);
   });
 
   it('by a little at every probe still finds a dead path', () => {
