@@ -130,8 +130,11 @@ void Transmitter::wake()
 void Transmitter::run()
 {
 	while (!stopping_.load(std::memory_order_acquire)) {
-		heartbeatNs_.store(monotonicNs(), std::memory_order_release);
-		sleepUntil(sendDue());
+		const int64_t wokenNs = monotonicNs();
+		const int64_t nextNs = sendDue();
+		/* After the log is written: who sees a new heartbeat also finds how late the sends were. */
+		heartbeatNs_.store(wokenNs, std::memory_order_release);
+		sleepUntil(nextNs);
 	}
 }
 
