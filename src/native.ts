@@ -189,7 +189,10 @@ export interface PathSocketOptions {
 }
 
 export interface PathSocket {
-  /** A connected, non-blocking descriptor; the caller owns it (net.Socket / dgram take it over). */
+  /**
+   * A connected, non-blocking descriptor; the caller owns it (net.Socket({ fd }) or dgram's bind({ fd }) take it over).
+   * UDP is sent with fs.write(fd): dgram would give an address, and libuv refuses that on a connected socket.
+   */
   fd: number;
   /** Time the TCP handshake took, as the kernel measured it (without the event loop's delay); 0 for UDP. */
   connectUs: number;
