@@ -38,7 +38,7 @@ int toFd(const Napi::Value &value, const std::string &name);
 /** The fields of an options object. */
 class Options
 {
-public:
+      public:
 	Options(const Napi::Value &value, const std::string &name);
 
 	Napi::Value value(const char *field) const;
@@ -58,7 +58,7 @@ public:
 	/** Optional path of a network namespace file; "" where it is absent. */
 	std::string netns() const;
 
-private:
+      private:
 	std::string path(const char *field) const;
 
 	Napi::Object object_;

@@ -38,7 +38,7 @@ inline int64_t monotonicNs()
  */
 class ReceiveClock
 {
-public:
+      public:
 	ReceiveClock() : monotonicNs_(monotonicNs()), realtimeNs_(clockNs(CLOCK_REALTIME))
 	{
 	}
@@ -55,7 +55,7 @@ public:
 		return monotonicNs_;
 	}
 
-private:
+      private:
 	int64_t monotonicNs_;
 	int64_t realtimeNs_;
 };

@@ -16,7 +16,7 @@
 /** Anything that holds descriptors, threads or mappings. */
 class Closable
 {
-public:
+      public:
 	virtual ~Closable() = default;
 	/** Releases everything; may be called again. Must not throw and must not call into JavaScript. */
 	virtual void release() noexcept = 0;
@@ -24,7 +24,7 @@ public:
 
 class Environment
 {
-public:
+      public:
 	/** Makes the instance of `env` and registers the clean-up hook. Called once, by the module's init. */
 	static Environment &create(Napi::Env env);
 	static Environment &of(Napi::Env env);
@@ -54,7 +54,7 @@ public:
 	 */
 	void intoJs(const std::function<void()> &body);
 
-private:
+      private:
 	static void onCleanup(napi_async_cleanup_hook_handle handle, void *data);
 	void finishCleanup();
 

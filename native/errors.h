@@ -15,7 +15,7 @@
 /** A failed system call. */
 class SystemError : public std::exception
 {
-public:
+      public:
 	SystemError(int number, std::string call);
 	const char *what() const noexcept override
 	{
@@ -30,7 +30,7 @@ public:
 		return call_;
 	}
 
-private:
+      private:
 	int number_;
 	std::string call_;
 	std::string message_;
@@ -39,7 +39,7 @@ private:
 /** An argument that breaks the contract; becomes a TypeError. The message names the argument. */
 class ArgumentError : public std::invalid_argument
 {
-public:
+      public:
 	using std::invalid_argument::invalid_argument;
 };
 

@@ -85,7 +85,8 @@ void IcmpReceiver::openSocket(int ifindex)
 	if (family_ == 4) {
 		icmp_filter filter{};
 		filter.data = ~(1U << ICMP_ECHOREPLY);
-		checked(setsockopt(fd_.get(), SOL_RAW, ICMP_FILTER, &filter, sizeof(filter)), "setsockopt(ICMP_FILTER)");
+		checked(setsockopt(fd_.get(), SOL_RAW, ICMP_FILTER, &filter, sizeof(filter)),
+			"setsockopt(ICMP_FILTER)");
 	} else {
 		icmp6_filter filter;
 		ICMP6_FILTER_SETBLOCKALL(&filter);

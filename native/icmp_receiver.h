@@ -10,14 +10,14 @@
 
 class IcmpReceiver : public NativeObject<IcmpReceiver>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (options: IcmpReceiverOptions) */
 	explicit IcmpReceiver(const Napi::CallbackInfo &info);
 	~IcmpReceiver() override;
 	void release() noexcept override;
 
-private:
+      private:
 	void openSocket(int ifindex);
 	void onPoll(int status);
 	/** Takes one packet; false when nothing is left. */

@@ -48,7 +48,7 @@ void pinTo(int cpu)
 /** One run. Owns itself: ends with its thread or with the environment. */
 class LiveRun : public Closable
 {
-public:
+      public:
 	LiveRun(Environment &environment, Napi::Promise::Deferred deferred, LiveRunOptions options)
 	    : environment_(environment), deferred_(deferred), options_(std::move(options))
 	{
@@ -72,7 +72,7 @@ public:
 		delete this;
 	}
 
-private:
+      private:
 	void run()
 	{
 		try {

@@ -33,9 +33,8 @@ uint32_t updateOneByOne(int mapFd, const uint8_t *keys, const uint8_t *values, u
 			uint64_t flags)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		const int result =
-		    bpf_map_update_elem(mapFd, keys + static_cast<size_t>(i) * map.key_size,
-					values + static_cast<size_t>(i) * valueStride(map), flags);
+		const int result = bpf_map_update_elem(mapFd, keys + static_cast<size_t>(i) * map.key_size,
+						       values + static_cast<size_t>(i) * valueStride(map), flags);
 		if (result < 0)
 			fail(result, "BPF_MAP_UPDATE_ELEM");
 	}
@@ -59,7 +58,7 @@ uint32_t deleteOneByOne(int mapFd, const uint8_t *keys, uint32_t count, uint32_t
 /** Grows two buffers by chunks while it walks a map. */
 class Walk
 {
-public:
+      public:
 	Walk(int mapFd, const bpf_map_info &map, uint32_t maxEntries)
 	    : mapFd_(mapFd), keySize_(map.key_size), stride_(valueStride(map)), maxEntries_(maxEntries),
 	      token_(std::max<size_t>(map.key_size, 8)), nextToken_(token_.size())
@@ -74,7 +73,7 @@ public:
 	std::vector<uint8_t> values;
 	uint32_t count = 0;
 
-private:
+      private:
 	void reserve(uint32_t more)
 	{
 		keys.resize((static_cast<size_t>(count) + more) * keySize_);

@@ -75,8 +75,9 @@ Napi::Uint8Array MappedArray::makeView(Napi::Env env)
 	if (status != napi_ok) {
 		delete share;
 		if (status == napi_no_external_buffers_allowed)
-			throw Napi::Error::New(env, "this JavaScript engine refuses external ArrayBuffers (V8 sandbox): "
-						    "use load32/load64/store32/store64");
+			throw Napi::Error::New(env,
+					       "this JavaScript engine refuses external ArrayBuffers (V8 sandbox): "
+					       "use load32/load64/store32/store64");
 		throw Napi::Error::New(env);
 	}
 	return Napi::Uint8Array::New(env, byteLength_, Napi::ArrayBuffer(env, buffer), 0);
@@ -88,7 +89,8 @@ template <class Word> Word *MappedArray::word(const Napi::CallbackInfo &info, bo
 	requireOpen();
 	if (forWriting && !writable_)
 		throw SystemError(EACCES, "store into a map that is mapped read-only");
-	if (static_cast<uint64_t>(offset) % sizeof(Word) != 0 || static_cast<uint64_t>(offset) + sizeof(Word) > byteLength_)
+	if (static_cast<uint64_t>(offset) % sizeof(Word) != 0 ||
+	    static_cast<uint64_t>(offset) + sizeof(Word) > byteLength_)
 		throw ArgumentError("byteOffset must be a multiple of " + std::to_string(sizeof(Word)) + " below " +
 				    std::to_string(byteLength_));
 	return reinterpret_cast<Word *>(mapping_->data() + offset);

@@ -8,7 +8,7 @@
 
 class MappedArray : public NativeObject<MappedArray>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (mapFd, byteLength, writable) */
 	explicit MappedArray(const Napi::CallbackInfo &info);
@@ -25,7 +25,7 @@ public:
 	Napi::Value or64(const Napi::CallbackInfo &info);
 	Napi::Value and64(const Napi::CallbackInfo &info);
 
-private:
+      private:
 	/** The word at a checked, aligned offset. */
 	template <class Word> Word *word(const Napi::CallbackInfo &info, bool forWriting) const;
 	Napi::Uint8Array makeView(Napi::Env env);

@@ -10,7 +10,7 @@
 
 class Mapping
 {
-public:
+      public:
 	Mapping() = default;
 	/** Throws SystemError. */
 	Mapping(int fd, size_t size, int protection, off_t offset)
@@ -52,7 +52,7 @@ public:
 		return size_;
 	}
 
-private:
+      private:
 	uint8_t *data_ = nullptr;
 	size_t size_ = 0;
 };

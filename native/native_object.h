@@ -10,7 +10,7 @@
 
 template <class T> class NativeObject : public Napi::ObjectWrap<T>, public Closable
 {
-public:
+      public:
 	explicit NativeObject(const Napi::CallbackInfo &info)
 	    : Napi::ObjectWrap<T>(info), environment_(Environment::of(info.Env()))
 	{
@@ -20,7 +20,7 @@ public:
 		environment_.remove(this);
 	}
 
-protected:
+      protected:
 	using Method = Napi::Value (T::*)(const Napi::CallbackInfo &);
 
 	enum class Lifetime {
@@ -81,13 +81,13 @@ protected:
 		    name, static_cast<Method>(&T::template guardedCall<method>), nullptr);
 	}
 
-public:
+      public:
 	template <Method method> Napi::Value guardedCall(const Napi::CallbackInfo &info)
 	{
 		return guarded(info.Env(), [&] { return (static_cast<T *>(this)->*method)(info); });
 	}
 
-private:
+      private:
 	Environment &environment_;
 	bool open_ = false;
 	bool referenced_ = false;

@@ -12,7 +12,8 @@
 
 namespace
 {
-/* Dumps come in datagrams of up to 32 KiB; one message with all attributes of a NIC's virtual functions can be longer. */
+/* Dumps come in datagrams of up to 32 KiB; one message with all attributes of a NIC's virtual functions can be longer.
+ */
 constexpr size_t kDatagramBytes = 256 * 1024;
 /* A subscriber that is one event-loop stall behind must not lose messages: a burst of 10,000 links is about 8 MiB. */
 constexpr int kReceiveBufferBytes = 8 * 1024 * 1024;
@@ -26,8 +27,7 @@ Napi::Function NetlinkSocket::define(Napi::Env env)
 {
 	return DefineClass(env, "NetlinkSocket",
 			   {jsGetter<&NetlinkSocket::portId>("portId"), jsMethod<&NetlinkSocket::send>("send"),
-			    jsMethod<&NetlinkSocket::joinGroup>("joinGroup"),
-			    jsClose()});
+			    jsMethod<&NetlinkSocket::joinGroup>("joinGroup"), jsClose()});
 }
 
 NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo &info) : NativeObject(info)

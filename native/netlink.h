@@ -11,7 +11,7 @@
 
 class NetlinkSocket : public NativeObject<NetlinkSocket>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (options: NetlinkSocketOptions) */
 	explicit NetlinkSocket(const Napi::CallbackInfo &info);
@@ -22,7 +22,7 @@ public:
 	Napi::Value send(const Napi::CallbackInfo &info);
 	Napi::Value joinGroup(const Napi::CallbackInfo &info);
 
-private:
+      private:
 	struct CloseSocket {
 		void operator()(mnl_socket *socket) const
 		{

@@ -95,7 +95,7 @@ Napi::Object toResult(Napi::Env env, UniqueFd fd, int64_t connectUs)
 /** One TCP handshake under way. Owns itself: ends with the handshake, the time-out or the environment. */
 class Connecting : public Closable
 {
-public:
+      public:
 	Connecting(Environment &environment, Napi::Promise::Deferred deferred, UniqueFd fd, uint64_t timeoutMs,
 		   int64_t startNs)
 	    : environment_(environment), deferred_(deferred), fd_(std::move(fd)), startNs_(startNs)
@@ -113,7 +113,7 @@ public:
 		delete this;
 	}
 
-private:
+      private:
 	void onWritable()
 	{
 		int error = 0;

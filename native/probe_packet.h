@@ -17,7 +17,7 @@ uint64_t probeCookie(const SipHashKey &key, const probe_payload &payload);
 
 class ProbePacket
 {
-public:
+      public:
 	ProbePacket() = default;
 	/**
 	 * @param frame from the Ethernet header on, or from the IP header where `rawIp`.
@@ -40,7 +40,7 @@ public:
 		return protocol_;
 	}
 
-private:
+      private:
 	void findIpHeader(bool rawIp);
 	void checkIpHeader(int family);
 

@@ -6,7 +6,7 @@
 
 class ProbeSchedule
 {
-public:
+      public:
 	ProbeSchedule() = default;
 	/** The first probe is due at once. */
 	ProbeSchedule(int64_t nowNs, int64_t intervalNs, uint32_t jitterPercent);
@@ -26,7 +26,7 @@ public:
 	 */
 	void sent(int64_t nowNs, std::minstd_rand &random);
 
-private:
+      private:
 	int64_t intervalNs_ = 0;
 	uint32_t jitterPercent_ = 0;
 	int64_t regularNs_ = 0;

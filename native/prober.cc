@@ -74,8 +74,8 @@ Napi::Value Prober::setStream(const Napi::CallbackInfo &info)
 		throw ArgumentError("stream.frame must have at most " + std::to_string(kMaxFrameBytes) + " bytes");
 	const uint32_t icmpOffset = stream.u32("icmpOffset");
 	requireOpen();
-	transmitter_->setStream(options, ProbePacket(frame.copy(), icmpOffset, family, options.rawIp, options.session,
-						     options.epoch));
+	transmitter_->setStream(
+	    options, ProbePacket(frame.copy(), icmpOffset, family, options.rawIp, options.session, options.epoch));
 	return info.Env().Undefined();
 }
 

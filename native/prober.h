@@ -8,7 +8,7 @@
 
 class Prober : public NativeObject<Prober>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (options: ProberOptions) */
 	explicit Prober(const Napi::CallbackInfo &info);
@@ -23,6 +23,6 @@ public:
 	Napi::Value transmitLogOverruns(const Napi::CallbackInfo &info);
 	Napi::Value heartbeatNs(const Napi::CallbackInfo &info);
 
-private:
+      private:
 	std::unique_ptr<Transmitter> transmitter_;
 };

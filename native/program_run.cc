@@ -28,8 +28,8 @@ Napi::Value programTestRun(const Napi::CallbackInfo &info)
 	std::vector<uint8_t> out(frame.size + kGrowthBytes);
 	xdp_md context{};
 	DECLARE_LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data, .data_out = out.data(),
-			    .data_size_in = static_cast<__u32>(frame.size), .data_size_out = static_cast<__u32>(out.size()),
-			    .repeat = repeat);
+			    .data_size_in = static_cast<__u32>(frame.size),
+			    .data_size_out = static_cast<__u32>(out.size()), .repeat = repeat);
 	std::string netns;
 	if (!info[2].IsNull()) {
 		const Options given(info[2], "context");

@@ -1,8 +1,8 @@
 /**
  * Consumer of a BPF ring buffer. It reads the mapped pages itself instead of through libbpf's callback, because a
  * callback cannot say "no room left" without losing the record; the layout is the kernel's ABI
- * (Documentation/bpf/ringbuf.rst): one page with the consumer's position, one with the producer's, then the data, mapped
- * twice in a row so that no record is ever split.
+ * (Documentation/bpf/ringbuf.rst): one page with the consumer's position, one with the producer's, then the data,
+ * mapped twice in a row so that no record is ever split.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 class RingBuffer : public NativeObject<RingBuffer>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (mapFd, onReadable) */
 	explicit RingBuffer(const Napi::CallbackInfo &info);
@@ -22,7 +22,7 @@ public:
 
 	Napi::Value drain(const Napi::CallbackInfo &info);
 
-private:
+      private:
 	void onPoll(int status);
 	size_t copyRecords(uint8_t *into, size_t room);
 

@@ -21,7 +21,7 @@ constexpr uint32_t kMaxTrafficPackets = 1U << 26;
 /** Zeroed memory that costs nothing until it is written. */
 template <class Element> class LazyArray
 {
-public:
+      public:
 	explicit LazyArray(size_t size) : data_(static_cast<Element *>(calloc(size, sizeof(Element))), free)
 	{
 		if (!data_)
@@ -36,6 +36,6 @@ public:
 		return data_.get();
 	}
 
-private:
+      private:
 	std::unique_ptr<Element, void (*)(void *)> data_;
 };

@@ -16,7 +16,7 @@ class ReceiveClock;
 
 class TrafficSink : public NativeObject<TrafficSink>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (options: TrafficSinkOptions) */
 	explicit TrafficSink(const Napi::CallbackInfo &info);
@@ -27,7 +27,7 @@ public:
 	Napi::Value takeCounts(const Napi::CallbackInfo &info);
 	Napi::Value stop(const Napi::CallbackInfo &info);
 
-private:
+      private:
 	void run();
 	/** Takes what is there; false when nothing was. */
 	bool receiveBatch();

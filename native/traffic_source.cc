@@ -49,9 +49,8 @@ TrafficSource::TrafficSource(const Napi::CallbackInfo &info) : NativeObject(info
 		packetsPerSecond_ = options.u32("packetsPerSecond", 1, kMaxPacketsPerSecond);
 		payload_.resize(options.u32("payloadBytes", sizeof(TrafficPayload), kMaxPayloadBytes));
 		maxPackets_ = options.u32("maxPackets", 1, kMaxTrafficPackets);
-		const int priority = options.has("realtimePriority")
-					 ? static_cast<int>(options.integer("realtimePriority", 0, 99))
-					 : 0;
+		const int priority =
+		    options.has("realtimePriority") ? static_cast<int>(options.integer("realtimePriority", 0, 99)) : 0;
 		transmitNs_.emplace(maxPackets_);
 		/* The socket stays in the namespace where it was opened: the thread itself need not go there. */
 		withinNetns(options.netns(), [&] { fd_ = openSocket(family, source); });
@@ -88,8 +87,8 @@ void TrafficSource::run()
 		if (!sleepUntil(startNs + sequence * kNsPerSecond / packetsPerSecond_))
 			return;
 		const int64_t nowNs = monotonicNs();
-		/* After a stall of this thread: the packets that were due in it are left out, not sent in a volley. Their
-		 * transmit time stays 0, so that nobody counts them as lost. */
+		/* After a stall of this thread: the packets that were due in it are left out, not sent in a volley.
+		 * Their transmit time stays 0, so that nobody counts them as lost. */
 		const auto dueSequence =
 		    static_cast<int64_t>(static_cast<__int128>(nowNs - startNs) * packetsPerSecond_ / kNsPerSecond);
 		const int64_t next = std::min<int64_t>(std::max(sequence, dueSequence), maxPackets_);
@@ -120,7 +119,8 @@ void TrafficSource::sendOne(uint32_t sequence, int64_t nowNs)
 {
 	const TrafficPayload payload{.magic = kTrafficMagic, .sequence = sequence, .transmitNs = nowNs};
 	memcpy(payload_.data(), &payload, sizeof(payload));
-	if (sendto(fd_.get(), payload_.data(), payload_.size(), MSG_DONTWAIT, destination_.get(), destination_.size) < 0) {
+	if (sendto(fd_.get(), payload_.data(), payload_.size(), MSG_DONTWAIT, destination_.get(), destination_.size) <
+	    0) {
 		sendErrors_++;
 		return;
 	}

@@ -13,7 +13,7 @@
 
 class TrafficSource : public NativeObject<TrafficSource>
 {
-public:
+      public:
 	static Napi::Function define(Napi::Env env);
 	/** (options: TrafficSourceOptions) */
 	explicit TrafficSource(const Napi::CallbackInfo &info);
@@ -24,7 +24,7 @@ public:
 	Napi::Value sendErrors(const Napi::CallbackInfo &info);
 	Napi::Value stop(const Napi::CallbackInfo &info);
 
-private:
+      private:
 	void run();
 	/** False when stopped in between. */
 	bool sleepUntil(int64_t dueNs) const;

@@ -21,7 +21,7 @@ struct TransmitRecord {
 
 class TransmitLog
 {
-public:
+      public:
 	/** Power of two; at 1,000 probes a second this is 16 s of a reader that does not come. */
 	static constexpr uint64_t kCapacity = 16384;
 
@@ -72,7 +72,7 @@ public:
 		return overruns_;
 	}
 
-private:
+      private:
 	static constexpr size_t kWords = 4;
 	struct Slot {
 		std::atomic<uint64_t> version{0};

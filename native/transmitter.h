@@ -21,7 +21,7 @@
 
 class Transmitter
 {
-public:
+      public:
 	/** The thread wakes at least this often, so that an old heartbeat always means a stall. */
 	static constexpr int64_t kHeartbeatNs = 20'000'000;
 
@@ -61,7 +61,7 @@ public:
 		return log_;
 	}
 
-private:
+      private:
 	struct Stream {
 		StreamOptions options;
 		ProbePacket packet;

@@ -7,7 +7,7 @@
 
 class UniqueFd
 {
-public:
+      public:
 	UniqueFd() = default;
 	explicit UniqueFd(int fd) : fd_(fd)
 	{
@@ -49,6 +49,6 @@ public:
 			::close(std::exchange(fd_, -1));
 	}
 
-private:
+      private:
 	int fd_ = -1;
 };
