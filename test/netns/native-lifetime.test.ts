@@ -174,6 +174,23 @@ describe('open and close', () => {
   });
 });
 
+describe('a closed object', () => {
+  test('is collected, callbacks and all', async () => {
+    const closed = Array.from({ length: 5 }, () => {
+      const socket = native.openNetlink({ protocol: 0, onMessages: () => socket.close(), onError: nothing });
+      socket.close();
+      return new WeakRef(socket);
+    });
+    await until(
+      () => {
+        collectGarbage();
+        return closed.every((reference) => reference.deref() === undefined);
+      },
+      { what: 'the sockets to be collected' },
+    );
+  });
+});
+
 /** Opens one of everything that needs no map and closes nothing; a connection is under way as well. */
 const OPEN_ALL = `
 const native = require(${JSON.stringify(ADDON)});

@@ -3,6 +3,10 @@
  *
  *     source [left] 192.0.2.1, 2001:db8::1 ------ 192.0.2.2, 2001:db8::2 [right] sink
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { native, type TrafficSink, type TrafficSource, type TrafficSourceOptions } from '../../src/native.js';
 import { connectNetns, NamedNetns } from '../helpers/named-netns.js';
@@ -31,15 +35,9 @@ afterAll(() => {
   right?.remove();
 });
 
-function start(
-  family: 4 | 6,
-  changes: Partial<TrafficSourceOptions> = {},
-): { source: TrafficSource; sink: TrafficSink } {
-  port++;
+function sourceOptions(family: 4 | 6): TrafficSourceOptions {
   const [source, destination] = ADDRESSES[family];
-  const sink = native.startTrafficSink({ netns: right.path, family, address: destination, port, maxPackets: PACKETS });
-  running.push(sink);
-  const sender = native.startTrafficSource({
+  return {
     netns: left.path,
     family,
     source,
@@ -48,11 +46,31 @@ function start(
     packetsPerSecond: PACKETS_PER_SECOND,
     payloadBytes: 64,
     maxPackets: PACKETS,
-    ...changes,
-  });
-  running.push(sender);
-  return { source: sender, sink };
+  };
 }
+
+function start(
+  family: 4 | 6,
+  changes: Partial<TrafficSourceOptions> = {},
+): { source: TrafficSource; sink: TrafficSink } {
+  port++;
+  const address = ADDRESSES[family][1];
+  const sink = native.startTrafficSink({ netns: right.path, family, address, port, maxPackets: PACKETS });
+  running.push(sink);
+  const source = native.startTrafficSource({ ...sourceOptions(family), ...changes });
+  running.push(source);
+  return { source, sink };
+}
+
+/** A source that can be stopped as a whole process; prints what it has to say when its input ends. */
+const SOURCE_PROCESS = `
+const native = require(${JSON.stringify(fileURLToPath(new URL('../../native/build/Release/detour_native.node', import.meta.url)))});
+const source = native.startTrafficSource(JSON.parse(process.argv[1]));
+process.stdin.on('end', () => {
+  const { maxGapUs, skipped } = source.stop();
+  console.log(JSON.stringify({ maxGapUs, skipped }));
+}).resume();
+`;
 
 /** Sequence numbers that were sent and did not come. */
 const lost = (transmitNs: BigInt64Array, receiveNs: BigInt64Array): number[] =>
@@ -116,6 +134,47 @@ describe('traffic', () => {
     const inside = received.filter((i) => i > missing[0]! && i < missing.at(-1)!);
     expect(inside).toEqual([]);
     expect(source.sendErrors).toBe(0);
+  });
+
+  test('leaves out what was due while its source stood still, and says so', async () => {
+    const stallNs = 200_000_000n;
+    const sink = native.startTrafficSink({
+      netns: right.path,
+      family: 4,
+      address: ADDRESSES[4][1],
+      port: ++port,
+      maxPackets: 1_000_000,
+    });
+    running.push(sink);
+    const source = spawn(
+      process.execPath,
+      ['-e', SOURCE_PROCESS, JSON.stringify({ ...sourceOptions(4), maxPackets: 1_000_000 })],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    );
+    try {
+      await until(() => sink.received >= 100, { what: 'the first packets' });
+      source.kill('SIGSTOP');
+      await until(() => sink.takeCounts().length === 0, { what: 'silence' });
+      const stoppedNs = native.monotonicNs();
+      await until(() => native.monotonicNs() - stoppedNs > stallNs, { what: 'the length of the stall' });
+      const before = sink.received;
+      source.kill('SIGCONT');
+      await until(() => sink.received > before + 100, { what: 'packets after the stall' });
+      const answer = once(createInterface(source.stdout), 'line') as Promise<[string]>;
+      source.stdin.end();
+      const { maxGapUs, skipped } = JSON.parse((await answer)[0]) as { maxGapUs: number; skipped: number };
+      const due = Number((stallNs * BigInt(PACKETS_PER_SECOND)) / 1_000_000_000n);
+      expect(skipped).toBeGreaterThanOrEqual(due);
+      expect(maxGapUs * 1000).toBeGreaterThan(Number(stallNs));
+      const { receiveNs } = sink.stop();
+      const received = [...receiveNs.keys()].filter((i) => receiveNs[i] !== 0n);
+      const jumps = received.map((sequence, i) => sequence - (received[i - 1] ?? sequence));
+      expect(Math.max(...jumps)).toBeGreaterThanOrEqual(due);
+    } finally {
+      source.kill('SIGKILL');
+    }
   });
 
   test('is counted by ingress interface since the last look', async () => {
