@@ -15,6 +15,7 @@ const style = `
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
   th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; }
+  th, td:not(:last-child) { white-space: nowrap; }
 `;
 
 const escape = (text: string): string =>
