@@ -23,6 +23,7 @@ const allowed: Record<string, string[]> = {
   cli: ['*'],
   lab: ['*'],
   bench: ['*'],
+  'system-clock.ts': ['type:controller'],
   'main.ts': ['*'],
 };
 
