@@ -36,11 +36,17 @@ export interface PortIntent {
   redirectFragmentsOk?: boolean;
 }
 
+/** Added to a VLAN id of an intent when its tag is 802.1ad (0x88a8), not 802.1Q (0x8100): the ids are apart. */
+export const VLAN_8021AD = 0x8000;
+/** The id proper, 12 bits. */
+export const VLAN_ID_MASK = 0xfff;
+
 export interface InterfaceIntent {
   ifindex: number;
   name: string;
   /** The port below it: its own ifindex, or a VLAN device's parent. */
   portIfindex: number;
+  /** Outer and inner VLAN id, each with VLAN_8021AD where it applies; 0: no tag. */
   vlanId: number;
   innerVlanId: number;
   mac: MacAddress;

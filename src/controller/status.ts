@@ -5,6 +5,7 @@ import { nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { placements } from './intents.js';
 import type { UplinkFacts } from './facts.js';
+import { VLAN_ID_MASK } from './ports.js';
 import type { KernelView, NextHopId, PortStatus, TrafficCounter } from './ports.js';
 import type { HealthSummary, InterfaceStatus, PathStatus, RouteStatus, UplinkStatus } from './service.js';
 
@@ -69,7 +70,9 @@ export function routeStatuses(inputs: StatusInputs): RouteStatus[] {
       inputs.groups.some((g) => g.group === target.group && g.family === prefix.family && g.active.length > 0);
     const group = target.kind === 'group' ? `group ${target.group}` : 'blackhole';
     const programmed = active && inputs.programmed && carried;
-    return { prefix: prefix.toString(), target: group, programmed: { xdp: programmed, kernel: programmed }, problem };
+    // Where the kernel prefers a foreign route, XDP asks the kernel: ours is not in the data plane.
+    const xdp = programmed && problem === null;
+    return { prefix: prefix.toString(), target: group, programmed: { xdp, kernel: programmed }, problem };
   });
 }
 
@@ -85,7 +88,7 @@ export function interfaceStatuses(
       ifindex: link.ifindex,
       role: uplinks.has(name) ? 'uplink' : 'interface',
       port: port?.name ?? name,
-      vlanId: vlanId === 0 ? null : vlanId,
+      vlanId: vlanId === 0 ? null : vlanId & VLAN_ID_MASK,
       mac: link.mac?.toString() ?? null,
       mtu: link.mtu,
       carrier: link.carrier,

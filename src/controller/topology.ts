@@ -2,13 +2,14 @@
  * Which device carries the XDP program for an interface, and what the data plane may do with it. Pure.
  * Whatever it cannot do is served by the stack, with a reason for status and doctor.
  */
+import { VLAN_8021AD } from './ports.js';
 import type { KernelLink, KernelView } from './ports.js';
 
 export interface Placement {
   link: KernelLink;
   /** Device that carries the program; null: the stack serves this interface. */
   port: KernelLink | null;
-  /** Outer and inner VLAN id; 0: none. */
+  /** Outer and inner VLAN id, each with VLAN_8021AD where it applies; 0: none. */
   vlanId: number;
   innerVlanId: number;
   /** Takes redirected frames. */
@@ -41,7 +42,7 @@ export function place(link: KernelLink, view: KernelView): Placement {
   const tags: number[] = [];
   let port = link;
   while (port.vlan) {
-    tags.unshift(port.vlan.id);
+    tags.unshift(port.vlan.id | (port.vlan.protocol === '802.1ad' ? VLAN_8021AD : 0));
     const parent = view.links.get(port.vlan.parentIfindex);
     if (!parent)
       return stack(link, `the parent of ${port.name} is in another network namespace: forwarded by the stack`);
