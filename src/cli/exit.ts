@@ -31,7 +31,12 @@ export function endingOf(error: unknown): Ending {
     // Help and version also end by an exception; they are no error.
     if (error.exitCode === 0 || error.code === 'commander.help')
       return { code: error.exitCode === 0 ? 0 : 64, line: null };
-    return { code: 64, line: `detour: ${oneLine(error.message.replace(/^error: /, ''))}` };
+    // Commander suggests a similar name where it knows one.
+    const hint =
+      error.code === 'commander.unknownCommand' && !error.message.includes('Did you mean')
+        ? '; "detour --help" lists the commands'
+        : '';
+    return { code: 64, line: `detour: ${oneLine(error.message.replace(/^error: /, ''))}${hint}` };
   }
   if (error instanceof DetourError) return { code: error.exitCode, line: `detour: ${oneLine(error.message)}` };
   const reason = error instanceof Error ? error.message : String(error);

@@ -87,7 +87,11 @@ function explain(
     const path = pathOf(uplink)!;
     if (path.kept !== null) return `${uplink}: ${path.kept}`;
     const waited = left.length > 0 && isHealthyMember(path) && Number.isFinite(path.healthySinceUs);
-    if (waited) return `${uplink} has been healthy for ${formatUs(nowUs - path.healthySinceUs!)}: traffic comes back`;
+    if (waited) {
+      const healthyUs = nowUs - path.healthySinceUs!;
+      const since = healthyUs > 0 ? `has been healthy for ${formatUs(healthyUs)}` : 'is healthy again';
+      return `${uplink} ${since}: traffic comes back`;
+    }
     return `${uplink} is ${path.health}: ${path.healthCause}`;
   }
   const first = after.order[0]?.map((member) => member.uplink).join(', ') ?? 'no member';

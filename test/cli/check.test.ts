@@ -94,6 +94,7 @@ test('detour schema prints the JSON Schema', async () => {
 
 describe('wrong usage ends with 64 and one line', () => {
   test.each([
+    ['a command like none', ['bogus'], `detour: unknown command 'bogus'; "detour --help" lists the commands\n`],
     ['an unknown command', ['chek'], "detour: unknown command 'chek' (Did you mean check?)\n"],
     ['an unknown option', ['check', '--fast', 'x'], "detour: unknown option '--fast'\n"],
     ['a missing argument', ['check'], "detour: missing required argument 'config'\n"],

@@ -10,7 +10,13 @@ export function registerRun(program: Command, context: CliContext): void {
     .command('run')
     .description('run the controller in the foreground: load, forward, watch, decide; SIGHUP reloads, SIGTERM ends')
     .argument('<config>', 'configuration file (YAML)')
-    .addHelpText('after', example('sudo detour run /etc/detour.yaml', 'kill -HUP $(pidof -s node)    # reload'))
+    .addHelpText(
+      'after',
+      example(
+        'sudo detour run /etc/detour.yaml',
+        'sudo systemctl reload detour    # or SIGHUP to the process: reads the file again',
+      ),
+    )
     .action(async (configFile: string) => {
       // The addon and libbpf are loaded only by commands that need them.
       const { run } = await import('../../main.js');

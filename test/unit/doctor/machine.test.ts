@@ -142,7 +142,7 @@ const rows: [description: string, check: Check, change: Machine, expected: strin
     'a compiler that cannot be asked',
     jit,
     { files: { '/proc/sys/net/core/bpf_jit_enable': null } },
-    ['skip: net.core.bpf_jit_enable cannot be read (root is needed)'],
+    ['skip: net.core.bpf_jit_enable cannot be read: root is needed, in the first network namespace'],
   ],
   [
     'a slow clock',

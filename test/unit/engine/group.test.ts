@@ -86,6 +86,14 @@ describe('revert delay', () => {
     expect(world.order()).toEqual([['a'], ['b']]);
   });
 
+  it('of zero tells no waiting time', () => {
+    const world = allUp(grouped([['a'], ['b']], 0))
+      .losses('a', 3)
+      .replies('a', 2)
+      .pass(10 * SECOND);
+    expect(world.group()).toMatchObject({ active: ['a'], cause: 'a is healthy again: traffic comes back' });
+  });
+
   it('starts anew when the better tier fails meanwhile', () => {
     const world = allUp(grouped([['a'], ['b']], 30 * SECOND))
       .losses('a', 3)

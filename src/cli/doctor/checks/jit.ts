@@ -7,7 +7,12 @@ const report = reporter('jit', 'machine', 'BPF compiler (JIT)');
 export function jit({ files }: DoctorInput): Finding[] {
   const value = sysctl(files, 'net.core.bpf_jit_enable');
   if (value === null)
-    return [report({ status: 'skip', detail: 'net.core.bpf_jit_enable cannot be read (root is needed)' })];
+    return [
+      report({
+        status: 'skip',
+        detail: 'net.core.bpf_jit_enable cannot be read: root is needed, in the first network namespace',
+      }),
+    ];
   if (value === '0') {
     return [
       report({
