@@ -12,6 +12,8 @@ export interface DemoConfigOptions {
   socket: string;
   pinPath: string;
   uplinks?: string[];
+  /** Of each probe, in each family, at most three; default: all three. */
+  targetsPerFamily?: number;
   /** Lines added at the end, for tests. */
   extra?: string;
 }
@@ -21,9 +23,13 @@ export function demoConfig({
   socket,
   pinPath,
   uplinks = ['primary', 'backup'],
+  targetsPerFamily = FAR_TARGETS_IPV4.length,
   extra = '',
 }: DemoConfigOptions): string {
-  const targets = [...FAR_TARGETS_IPV4, ...FAR_TARGETS_IPV6.map((address) => `"${address}"`)].join(', ');
+  const targets = [
+    ...FAR_TARGETS_IPV4.slice(0, targetsPerFamily),
+    ...FAR_TARGETS_IPV6.slice(0, targetsPerFamily).map((address) => `"${address}"`),
+  ].join(', ');
   const sections = uplinks.map(
     (name, index) => `  ${name}:
     interface: ${uplinkInterface(index)}

@@ -1,0 +1,54 @@
+/** What the controller costs while nothing happens: two uplinks, probes every 20 ms, no traffic. */
+import { sh } from '../lab/shell.js';
+import { LabRig } from './lab-rig.js';
+import { readCpuTicks, readResidentMb } from './process-usage.js';
+import { row } from './result.js';
+import type { Bench, BenchContext, Measured, Row } from './result.js';
+
+const WINDOW_MS = 10_000;
+const WINDOWS = 3;
+/** Compilation by V8 and the first full reconciliation are start-up, not idling. */
+const SETTLE_MS = 3000;
+const TARGETS = [1, 3];
+const NS_PER_S = 1e9;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function measure(context: BenchContext, targetsPerFamily: number): Promise<Row[]> {
+  const ticksPerSecond = Number(sh('getconf', 'CLK_TCK'));
+  const rig = new LabRig(context, { targetsPerFamily });
+  const { pid } = await rig.startController();
+  await sleep(SETTLE_MS);
+  const cpu: number[] = [];
+  const resident: number[] = [];
+  for (let window = 0; window < WINDOWS; window++) {
+    context.check();
+    const from = { ticks: readCpuTicks(pid), ns: process.hrtime.bigint() };
+    await sleep(WINDOW_MS);
+    const seconds = Number(process.hrtime.bigint() - from.ns) / NS_PER_S;
+    cpu.push((100 * (readCpuTicks(pid) - from.ticks)) / ticksPerSecond / seconds);
+    resident.push(readResidentMb(pid));
+  }
+  await rig.stopController();
+  rig.lab.destroy();
+  const name = `2 uplinks x ${targetsPerFamily} target${targetsPerFamily === 1 ? '' : 's'} a family, 20 ms`;
+  return [
+    row('detour', name, { name: 'cpu_percent', unit: '% of a core' }, cpu),
+    row('detour', name, { name: 'rss_mb', unit: 'MiB' }, resident),
+  ];
+}
+
+async function run(context: BenchContext): Promise<Measured> {
+  const rows: Row[] = [];
+  for (const targets of TARGETS) {
+    context.say(`${targets} target(s) a family: ${WINDOWS} windows of ${WINDOW_MS / 1000} s`);
+    rows.push(...(await measure(context, targets)));
+  }
+  return {
+    ratios: [],
+    rows,
+    notes: ['User and system time of all threads of the controller, the realtime transmitter of probes included.'],
+  };
+}
+
+export const idle: Bench = { name: 'idle', run };

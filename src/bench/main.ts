@@ -1,0 +1,76 @@
+/** `make bench [BENCH=name]`: runs benchmarks, prints a table of each and writes build/bench/<name>.json. Needs root. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { forward } from './forward.js';
+import { idle } from './idle.js';
+import { describeMachine } from './machine.js';
+import { Interrupted } from './result.js';
+import type { Bench, BenchContext, BenchReport, Measured } from './result.js';
+import { start } from './start.js';
+import { renderResult } from './table.js';
+
+const OUTPUT = 'build/bench';
+const BENCHES: readonly Bench[] = [forward, idle, start];
+/** sysexits.h, and what `detour` uses, too. */
+const EXIT = { usage: 64, notPermitted: 77, interrupted: 130 };
+
+let interrupted = false;
+
+async function withCleanUp(run: (context: BenchContext) => Promise<Measured>): Promise<Measured> {
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    return await run({
+      say: (text) => console.error(`  ${text}`),
+      defer: (action) => void undo.push(action),
+      check() {
+        if (interrupted) throw new Interrupted();
+      },
+    });
+  } finally {
+    for (const action of undo.reverse()) {
+      try {
+        await action();
+      } catch (error) {
+        // What is left must still be undone.
+        console.error(`bench: cleaning up: ${String(error)}`);
+      }
+    }
+  }
+}
+
+async function runOne(bench: Bench): Promise<void> {
+  console.error(`bench ${bench.name}`);
+  const machine = describeMachine();
+  const measured = await withCleanUp((context) => bench.run(context));
+  const report: BenchReport = { bench: bench.name, machine, rows: measured.rows };
+  mkdirSync(OUTPUT, { recursive: true });
+  const file = `${OUTPUT}/${bench.name}.json`;
+  writeFileSync(file, JSON.stringify(report, null, 2) + '\n');
+  console.log(`${renderResult(bench.name, machine, measured)}\n\nwritten: ${file}\n`);
+}
+
+async function main(names: readonly string[]): Promise<number> {
+  const known = BENCHES.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    console.error(`bench: there is no benchmark "${unknown}"; there are: ${known.join(', ')}`);
+    return EXIT.usage;
+  }
+  if (process.geteuid?.() !== 0) {
+    console.error('bench: building network namespaces needs root: run "make bench" as root or with sudo');
+    return EXIT.notPermitted;
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
+  try {
+    for (const bench of BENCHES) if (names.length === 0 || names.includes(bench.name)) await runOne(bench);
+    return 0;
+  } catch (error) {
+    console.error(
+      interrupted
+        ? 'bench: interrupted, cleaned up'
+        : `bench: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return interrupted ? EXIT.interrupted : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
