@@ -15,7 +15,7 @@ import { EventLog } from './event-log.js';
 import { allFacts } from './facts.js';
 import type { UplinkFacts } from './facts.js';
 import { NameIndex, nextHopIdOf } from './ids.js';
-import { fibGroup, fibIntent, forwardingIntent, probeIntents, routeProblems, wantedNeighbours } from './intents.js';
+import { fibGroup, fibIntent, forwardingIntent, probeIntents, wantedNeighbours } from './intents.js';
 import type { Inputs } from './intents.js';
 import { enginePolicy, familiesOf } from './policy.js';
 import type {
@@ -28,6 +28,7 @@ import type {
   TelemetrySource,
 } from './ports.js';
 import { Programmer } from './programmer.js';
+import { routeProblems } from './routes.js';
 import { eventsBetween } from './sensing.js';
 
 export interface Planes {

@@ -17,14 +17,13 @@ import type {
   ForwardingIntent,
   GroupIntent,
   InterfaceIntent,
-  KernelRoute,
   KernelView,
   NextHopIntent,
   PortIntent,
   ProbeIntent,
   ProbePath,
-  RouteIntent,
 } from './ports.js';
+import { routeIntents } from './routes.js';
 import { place } from './topology.js';
 import type { Placement } from './topology.js';
 
@@ -36,9 +35,6 @@ export interface Inputs {
   uplinkIndex: NameIndex;
   groupIndex: NameIndex;
 }
-
-/** rtm_table numbers (linux/rtnetlink.h). */
-const RT_TABLE_LOCAL = 255;
 
 /** Interfaces of the configuration that exist, with their place in the data plane. */
 export function placements(config: Pick<Config, 'uplinks' | 'interfaces'>, view: KernelView): Map<string, Placement> {
@@ -55,7 +51,9 @@ export function placements(config: Pick<Config, 'uplinks' | 'interfaces'>, view:
 function portIntents(placed: Iterable<Placement>): PortIntent[] {
   const ports = new Map<number, PortIntent>();
   for (const { port, redirectOk } of placed) {
-    if (port) ports.set(port.ifindex, { ifindex: port.ifindex, name: port.name, redirectOk });
+    if (!port) continue;
+    const redirectUntold = port.xdpRedirectTarget === null;
+    ports.set(port.ifindex, { ifindex: port.ifindex, name: port.name, redirectOk, redirectUntold });
   }
   return [...ports.values()];
 }
@@ -105,36 +103,6 @@ function groupIntents({ groups, uplinkIndex, groupIndex }: Inputs): GroupIntent[
       tier.map(({ uplink, weight }) => ({ nextHop: nextHopIdOf(uplinkIndex.of(uplink), group.family), weight })),
     ),
   }));
-}
-
-/** A route of the kernel's that is not ours: the fast path must agree with it, so the kernel is asked each time. */
-function foreignRoute(route: KernelRoute): RouteIntent {
-  if (route.table === RT_TABLE_LOCAL) {
-    return { prefix: route.prefix, target: { kind: route.type === 'multicast' ? 'stack' : 'local' } };
-  }
-  return { prefix: route.prefix, target: { kind: route.type === 'unicast' ? 'fib' : 'stack' } };
-}
-
-/** Routes whose group exists in the route's family; the others are problems, reported by `routeProblems`. */
-function routeIntents({ config, view, groups, groupIndex }: Inputs): RouteIntent[] {
-  const routes = new Map<string, RouteIntent>();
-  for (const route of view.routes) {
-    const key = route.prefix.toString();
-    const known = routes.get(key);
-    // One prefix may be in several tables; "this machine" (table local) is asked first by the kernel, too.
-    if (known?.target.kind === 'local') continue;
-    routes.set(key, foreignRoute(route));
-  }
-  for (const { prefix, target } of config.routes) {
-    const key = prefix.toString();
-    if (routes.get(key)?.target.kind === 'local') continue;
-    if (target.kind === 'blackhole') routes.set(key, { prefix, target });
-    else if (groups.some((group) => group.group === target.group && group.family === prefix.family)) {
-      const group = groupIdOf(groupIndex.of(target.group), prefix.family);
-      routes.set(key, { prefix, target: { kind: 'group', group } });
-    }
-  }
-  return [...routes.values()];
 }
 
 export function forwardingIntent(inputs: Inputs): ForwardingIntent {
@@ -252,29 +220,4 @@ export function probeIntents(inputs: Inputs, xdpPorts: ReadonlySet<number>): Pro
         }));
     });
   });
-}
-
-/** What a person should know about the routes: conflicts with foreign ones, groups without a path in that family. */
-export function routeProblems({ config, view, groups }: Inputs): Map<string, string> {
-  const problems = new Map<string, string>();
-  for (const { prefix, target } of config.routes) {
-    const key = prefix.toString();
-    if (target.kind === 'group' && !groups.some((g) => g.group === target.group && g.family === prefix.family)) {
-      problems.set(key, `group ${target.group} has no uplink that carries IPv${prefix.family}`);
-      continue;
-    }
-    const better = view.routes.find(
-      (route) =>
-        route.table === config.kernel.table && route.prefix.equals(prefix) && route.metric < config.kernel.metric,
-    );
-    if (better) {
-      const via = better.gateway ? ` via ${better.gateway.toString()}` : '';
-      problems.set(
-        key,
-        `a foreign route${via} with metric ${better.metric} is preferred by the kernel over Detour's metric ${config.kernel.metric}: ` +
-          `lower kernel.metric or raise the other's`,
-      );
-    }
-  }
-  return problems;
 }

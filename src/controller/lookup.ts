@@ -6,6 +6,7 @@ import type { Prefix } from '../net/prefix.js';
 import type { UplinkFacts } from './facts.js';
 import { placements } from './intents.js';
 import type { KernelRoute, KernelView } from './ports.js';
+import { isOfTableLocal, outranksOurs } from './routes.js';
 import type { LookupAnswer } from './service.js';
 
 export interface LookupInputs {
@@ -20,24 +21,32 @@ type Match =
   | { by: 'config'; prefix: Prefix; target: Config['routes'][number]['target'] }
   | { by: 'kernel'; prefix: Prefix; route: KernelRoute };
 
-/** Longest prefix wins; at equal length a local address, then Detour's own route, then a foreign one. */
+/**
+ * Table local is asked before everything else. Then the longest prefix wins; at equal length a foreign route that
+ * outranks Detour's, Detour's own, then any other one. Of several foreign ones the best metric.
+ */
 function match({ config, view }: LookupInputs, to: IpAddress): Match | null {
-  let best: Match | null = null;
-  let bestRank = -1;
-  const consider = (candidate: Match, rank: number): void => {
-    const { prefix } = candidate;
+  let best: { match: Match; rank: readonly number[] } | null = null;
+  const consider = (match: Match, ...rank: readonly number[]): void => {
+    const { prefix } = match;
     if (prefix.family !== to.family || !prefix.contains(to)) return;
-    const score = prefix.length * 4 + rank;
-    if (score > bestRank) [best, bestRank] = [candidate, score];
+    if (!best || isBetter(rank, best.rank)) best = { match, rank };
   };
   for (const route of view.routes) {
-    consider(
-      { by: 'kernel', prefix: route.prefix, route },
-      route.type === 'local' || route.type === 'broadcast' ? 2 : 0,
-    );
+    const { prefix, metric } = route;
+    const order = outranksOurs(route, config.kernel) ? 2 : 0;
+    consider({ by: 'kernel', prefix, route }, isOfTableLocal(route) ? 1 : 0, prefix.length, order, -metric);
   }
-  for (const { prefix, target } of config.routes) consider({ by: 'config', prefix, target }, 1);
-  return best;
+  for (const { prefix, target } of config.routes) {
+    consider({ by: 'config', prefix, target }, 0, prefix.length, 1, -config.kernel.metric);
+  }
+  return (best as { match: Match } | null)?.match ?? null;
+}
+
+/** Compares figure by figure, the first one that differs decides. */
+function isBetter(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((figure, index) => figure !== b[index]);
+  return at >= 0 && (a[at] ?? 0) > (b[at] ?? 0);
 }
 
 const nothing = { uplink: null, interface: null, gateway: null, forwardedBy: 'none' } as const;

@@ -32,6 +32,7 @@ export function forwardingOf(inputs: StatusInputs, uplink: Config['uplinks'][num
   if (placement.reason !== null) return { by: 'stack', reason: placement.reason };
   const port = inputs.ports.find((entry) => entry.ifindex === placement.port?.ifindex);
   if (!port || port.xdp === 'none') return { by: 'stack', reason: port?.reason ?? 'no XDP program is attached' };
+  if (port.redirectRefused) return { by: 'stack', reason: port.reason };
   return { by: 'xdp', reason: port.reason };
 }
 
