@@ -32,6 +32,8 @@ export interface PortIntent {
   name: string;
   /** Takes redirected frames (ndo_xdp_xmit); false: the stack serves it. */
   redirectOk: boolean;
+  /** The kernel does not say whether it does; the plane finds out by trying, and `redirectOk` holds if it cannot. */
+  redirectUntold?: boolean;
   /** Takes multi-buffer frames, too (NETDEV_XDP_ACT_NDO_XMIT_SG); absent: no, such frames go to the stack. */
   redirectFragmentsOk?: boolean;
 }
@@ -98,6 +100,8 @@ export interface PortStatus {
   xdp: 'native' | 'generic' | 'none';
   /** Why not native, or why not at all; null: nothing to say. */
   reason: string | null;
+  /** Found by trying: it takes no redirected frames, so packets to it go through the stack. */
+  redirectRefused?: boolean;
 }
 
 export interface ApplyReport {

@@ -25,6 +25,7 @@ import { NextHopTable } from './next-hop-table.js';
 import { PinDirectory } from './pins.js';
 import { PortTable } from './port-table.js';
 import { ProbeReplies } from './probe-replies.js';
+import { RedirectCapability } from './redirect-capability.js';
 import { RouteTable } from './route-table.js';
 import { Settings } from './settings.js';
 import { XdpPorts, type XdpMode } from './xdp-ports.js';
@@ -57,6 +58,7 @@ export class DataPlane implements ForwardingPlane {
   readonly #native: NativeAddon;
   readonly #programFd: number;
   readonly #ports: PortTable;
+  readonly #redirects: RedirectCapability;
   readonly #xdp: XdpPorts;
   readonly #interfaces: InterfaceTable;
   readonly #nextHops: NextHopTable;
@@ -101,6 +103,7 @@ export class DataPlane implements ForwardingPlane {
       this.#nextHopCounters = new NextHopCounters(this.#map('next_hop_counters'), native);
       this.#reasonCounters = new ReasonCounters(this.#map('reason_counters'), native);
       this.#ports = new PortTable(this.#map('tx_ports'), nowMs);
+      this.#redirects = new RedirectCapability(native);
       this.#xdp = new XdpPorts(loaded.program, pins, options.xdpMode, this.#writes);
       this.#interfaces = new InterfaceTable(this.#map('interfaces'), this.#map('egress'), nowMs, (slot) =>
         this.#reasonCounters.reset(slot),
@@ -123,8 +126,9 @@ export class DataPlane implements ForwardingPlane {
     }
   }
 
-  async apply(intent: ForwardingIntent): Promise<ApplyReport> {
+  async apply(wanted: ForwardingIntent): Promise<ApplyReport> {
     const before = this.#writes.count;
+    const intent = { ...wanted, ports: await this.#redirects.complete(wanted.ports) };
     if (!intent.forward) this.#settings.setForward(false);
     const problems = this.#publishReferences(intent);
     for (const table of this.#routes) problems.push(...(await table.publish(intent.routes)));
@@ -184,7 +188,7 @@ export class DataPlane implements ForwardingPlane {
   #attach({ ports }: ForwardingIntent, problems: string[]): PortStatus[] {
     const { statuses, problems: refused } = this.#xdp.publish(ports);
     problems.push(...refused);
-    return statuses;
+    return statuses.map((status) => this.#redirects.explain(status));
   }
 
   #retire({ ports, interfaces, nextHops, groups }: ForwardingIntent): void {
