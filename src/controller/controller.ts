@@ -24,6 +24,7 @@ import type {
   KernelChange,
   KernelFib,
   KernelView,
+  NextHopId,
   PortStatus,
   TelemetrySource,
 } from './ports.js';
@@ -117,7 +118,7 @@ export class Controller {
     });
     telemetry.onBlind((blind) => this.#decider.dispatch({ type: 'blind', ...blind }));
     this.#decider.dispatch({ type: 'configure', policy: enginePolicy(this.#config) });
-    this.#clearAllLiveness();
+    this.#writeLiveness();
     this.#sense();
     const firstPass = new Promise<void>((resolve) => (this.#onFirstPass = resolve));
     this.#programmer.request();
@@ -126,11 +127,14 @@ export class Controller {
 
   /** A new configuration; paths that stay keep their state, and nothing flaps. */
   reconfigure(config: Config): void {
+    const before = this.#nextHopIds(this.#config);
     this.#config = config;
     this.uplinkIndex.retain(config.uplinks.map((uplink) => uplink.name));
     this.groupIndex.retain(config.groups.map((group) => group.name));
     this.#facts = this.#facts.filter((fact) => config.uplinks.some((uplink) => uplink.name === fact.uplink));
     this.#decider.dispatch({ type: 'configure', policy: enginePolicy(config) });
+    // The engine says nothing of paths that vanished, and a new path may get the id of an old one.
+    this.#writeLiveness(before);
     this.#sense();
     this.#programmer.request();
   }
@@ -163,17 +167,20 @@ export class Controller {
     };
   }
 
-  /** A pinned liveness map may hold the bits of an earlier run: whatever is not decided yet is not alive. */
-  #clearAllLiveness(): void {
-    const alive = new Map(this.paths().map((path) => [`${path.uplink}/${path.family}`, path.alive]));
-    this.#planes.plane.setLiveness(
-      this.#config.uplinks.flatMap((uplink) =>
-        familiesOf(uplink).map((family) => ({
-          nextHop: nextHopIdOf(this.uplinkIndex.of(uplink.name), family),
-          alive: alive.get(`${uplink.name}/${family}`) ?? false,
-        })),
-      ),
+  #nextHopIds(config: Config): NextHopId[] {
+    return config.uplinks.flatMap((uplink) =>
+      familiesOf(uplink).map((family) => nextHopIdOf(this.uplinkIndex.of(uplink.name), family)),
     );
+  }
+
+  /** A pinned liveness map may hold the bits of an earlier run: whatever is not decided yet is not alive. */
+  #writeLiveness(former: readonly NextHopId[] = []): void {
+    const bits = new Map(former.map((nextHop) => [nextHop, false]));
+    for (const nextHop of this.#nextHopIds(this.#config)) bits.set(nextHop, false);
+    for (const { uplink, family, alive } of this.paths()) {
+      bits.set(nextHopIdOf(this.uplinkIndex.of(uplink), family), alive);
+    }
+    this.#planes.plane.setLiveness([...bits].map(([nextHop, alive]) => ({ nextHop, alive })));
   }
 
   #onKernelChange(changes: ReadonlySet<KernelChange>): void {

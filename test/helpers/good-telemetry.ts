@@ -8,10 +8,14 @@ export class GoodTelemetry implements TelemetrySource {
   #listener: (samples: readonly ProbeSample[]) => void = () => undefined;
   /** What the controller asked for last. */
   intents: readonly ProbeIntent[] = [];
+  /** Says nothing of any path by itself. */
+  silent = false;
 
   apply(probes: readonly ProbeIntent[]): void {
     this.intents = probes;
-    setImmediate(() => this.answer());
+    setImmediate(() => {
+      if (!this.silent) this.answer();
+    });
   }
 
   /** As many replies of every target as a recovery needs. */

@@ -1,0 +1,103 @@
+/** Planes that only remember, for unit tests of the controller: what it wrote, and a kernel view that a test makes. */
+import type {
+  ForwardingIntent,
+  ForwardingPlane,
+  KernelFib,
+  KernelLink,
+  KernelRoute,
+  KernelView,
+} from '../../src/controller/ports.js';
+import { IpAddress } from '../../src/net/ip-address.js';
+import { MacAddress } from '../../src/net/mac-address.js';
+import { Prefix } from '../../src/net/prefix.js';
+
+const mac = MacAddress.parse('02:00:00:00:00:01');
+
+export const link = (ifindex: number, name: string): KernelLink => ({
+  ifindex,
+  name,
+  mac,
+  mtu: 1500,
+  adminUp: true,
+  carrier: true,
+  kind: null,
+  ethernet: true,
+  vlan: null,
+  masterIfindex: 0,
+  forwarding: { 4: true, 6: true },
+  rpFilter: 0,
+  xdpRedirectTarget: true,
+});
+
+export const route = (prefix: string, overrides: Partial<KernelRoute> = {}): KernelRoute => ({
+  prefix: Prefix.parse(prefix),
+  table: 254,
+  type: 'unicast',
+  protocol: 3,
+  metric: 0,
+  scope: 0,
+  ifindex: 1,
+  gateway: null,
+  nexthopId: null,
+  ...overrides,
+});
+
+/** eth1, eth2, ...: each with 10.0.<n>.2/24 and a resolved gateway 10.0.<n>.1. */
+export function viewOf(interfaces: number, routes: KernelRoute[] = []): KernelView {
+  const numbers = Array.from({ length: interfaces }, (_, index) => index + 1);
+  return {
+    links: new Map(numbers.map((n) => [n, link(n, `eth${n}`)])),
+    addresses: numbers.map((ifindex) => ({
+      ifindex,
+      address: IpAddress.parse(`10.0.${ifindex}.2`),
+      prefixLength: 24,
+      scope: 'global',
+      usable: true,
+    })),
+    neighbours: numbers.map((ifindex) => ({
+      ifindex,
+      address: IpAddress.parse(`10.0.${ifindex}.1`),
+      mac,
+      state: 'reachable',
+    })),
+    routes,
+    foreignRules: [],
+  };
+}
+
+export class FakePlane implements ForwardingPlane {
+  readonly liveness = new Map<number, boolean>();
+  applied: ForwardingIntent | null = null;
+
+  apply(intent: ForwardingIntent): ReturnType<ForwardingPlane['apply']> {
+    this.applied = intent;
+    return Promise.resolve({ writes: 0, ports: [], problems: [] });
+  }
+  setLiveness(changes: readonly { nextHop: number; alive: boolean }[]): void {
+    for (const { nextHop, alive } of changes) this.liveness.set(nextHop, alive);
+  }
+  readLiveness(nextHop: number): boolean {
+    return this.liveness.get(nextHop) ?? false;
+  }
+  readNextHopCounters(): ReturnType<ForwardingPlane['readNextHopCounters']> {
+    return new Map();
+  }
+  readReasonCounters(): ReturnType<ForwardingPlane['readReasonCounters']> {
+    return new Map();
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+export function fakeFib(view: KernelView): KernelFib {
+  const report = { writes: 0, problems: [] };
+  return {
+    onChange: () => undefined,
+    view: () => view,
+    keepNeighbours: () => undefined,
+    applyFib: () => Promise.resolve(report),
+    switchGroup: () => Promise.resolve(report),
+    close: () => Promise.resolve(),
+  };
+}
