@@ -13,15 +13,15 @@ useDataplaneWorld();
 /** From 6.3 on a veth has ndo_xdp_xmit only while its peer runs NAPI: the program at the far end makes it so. */
 const makeReady = (peer: string): string => ip(`link set dev ${peer} xdpdrv obj build/bpf/pass.bpf.o sec xdp.frags`);
 const untold = (name: string): PortIntent => ({ ...port(name), redirectUntold: true });
-const received = (name: string): number => {
-  const [link] = JSON.parse(ip(`-s -json link show dev ${name}`)) as { stats64: { rx: { packets: number } } }[];
-  return link?.stats64.rx.packets ?? NaN;
+const receivedBytes = (name: string): number => {
+  const [link] = JSON.parse(ip(`-s -json link show dev ${name}`)) as { stats64: { rx: { bytes: number } } }[];
+  return link?.stats64.rx.bytes ?? NaN;
 };
 
 describe('a trial', () => {
   test('tells a device that takes redirected frames from one that does not, and sends nothing', async () => {
     makeReady('dt1');
-    const before = received('dt1');
+    const before = receivedBytes('dt1');
     const trial = RedirectTrial.open(native);
     try {
       expect(await trial.ask(ifindexOf('dt0'))).toBe('taken');
@@ -30,7 +30,8 @@ describe('a trial', () => {
     } finally {
       trial.close();
     }
-    expect(received('dt1')).toBe(before);
+    // IPv6 may say a word of its own meanwhile; a trial's frame alone has 3000 bytes.
+    expect(receivedBytes('dt1') - before).toBeLessThan(3000);
   });
 
   test('needs no carrier: a device that is down answers, too', async () => {

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { Constant } from '../../../src/abi/index.js';
 import { NameIndex } from '../../../src/controller/ids.js';
 import { VLAN_8021AD, VLAN_ID_MASK } from '../../../src/controller/ports.js';
-import type { KernelLink } from '../../../src/controller/ports.js';
-import { interfaceStatuses } from '../../../src/controller/status.js';
+import type { KernelLink, PortStatus } from '../../../src/controller/ports.js';
+import { forwardingOf, interfaceStatuses } from '../../../src/controller/status.js';
+import type { StatusInputs } from '../../../src/controller/status.js';
 import { place } from '../../../src/controller/topology.js';
 import { configOf } from '../../helpers/config.js';
 import { link, view } from '../../helpers/doctor.js';
@@ -56,19 +57,34 @@ describe('the place of a VLAN device', () => {
   });
 });
 
-it('shows people the VLAN id without the mark of its protocol', () => {
-  const device = vlan(3, 2, 100, '802.1ad');
-  const inputs = {
-    config: configOf('uplinks: {fibre: {interface: vlan3}}'),
-    view: view([port, device]),
+describe('status', () => {
+  const inputsFor = (name: string, links: KernelLink[], ports: PortStatus[]): StatusInputs => ({
+    config: configOf(`uplinks: {fibre: {interface: ${name}}}`),
+    view: view(links),
     facts: [],
     paths: [],
     groups: [],
-    ports: [],
+    ports,
     uplinkIndex: new NameIndex(),
-    routeProblems: new Map<string, string>(),
+    routeProblems: new Map(),
     programmed: true,
-  };
-  const [status] = interfaceStatuses(inputs, new Map());
-  expect(status).toMatchObject({ name: 'vlan3', port: 'wan0', vlanId: 100 });
+  });
+
+  it('shows people the VLAN id without the mark of its protocol', () => {
+    const device = vlan(3, 2, 100, '802.1ad');
+    const [status] = interfaceStatuses(inputsFor('vlan3', [port, device], []), new Map());
+    expect(status).toMatchObject({ name: 'vlan3', port: 'wan0', vlanId: 100 });
+  });
+
+  it('says that the stack forwards to a port that refused redirected frames', () => {
+    const untold = link(2, 'wan0', { xdpRedirectTarget: null });
+    const reason = 'wan0 takes no redirected frames';
+    const refused: PortStatus = { ifindex: 2, name: 'wan0', xdp: 'generic', reason, redirectRefused: true };
+    const inputs = inputsFor('wan0', [untold], [refused]);
+    const [uplink] = inputs.config.uplinks;
+    if (!uplink) throw new Error('no uplink');
+    expect(forwardingOf(inputs, uplink)).toEqual({ by: 'stack', reason });
+    const ports = [{ ...refused, redirectRefused: false, reason: null }];
+    expect(forwardingOf({ ...inputs, ports }, uplink)).toEqual({ by: 'xdp', reason: null });
+  });
 });
