@@ -16,17 +16,17 @@ function napiThreads(device: string): Set<number> {
 }
 
 /**
- * Makes a veth run NAPI without an XDP program (by GRO), in a thread on `cpu`.
+ * Makes a veth run NAPI without an XDP program (by GRO), in a thread, on `cpu` where one is given.
  * @returns the thread's id; the thread lives until the device goes, whether or not an XDP program comes and goes.
  */
-export function receiveInThread(namespace: string, device: string, cpu: number): number {
+export function receiveInThread(namespace: string, device: string, cpu?: number): number {
   sh('ip', 'netns', 'exec', namespace, 'ethtool', '-K', device, 'gro', 'on');
   const before = napiThreads(device);
   // `ip netns exec` mounts the /sys of that namespace.
   sh('ip', 'netns', 'exec', namespace, 'sh', '-c', `echo 1 > /sys/class/net/${device}/threaded`);
   const [thread, ...more] = [...napiThreads(device)].filter((pid) => !before.has(pid));
   if (thread === undefined || more.length > 0) throw new Error(`${device}: expected one new NAPI thread`);
-  sh('taskset', '-p', '-c', String(cpu), String(thread));
+  if (cpu !== undefined) sh('taskset', '-p', '-c', String(cpu), String(thread));
   return thread;
 }
 
