@@ -6,7 +6,7 @@
 # PATTERN: only test files whose path contains one of them, of both rings.
 # The kernel comes from Debian's packages into build/vm/, once. The guest sees this file system read-only below an
 # overlay, so nothing that the tests write there reaches the host, except the report.
-# Environment: REPORT=FILE where vitest's JSON report goes (default build/test/vm-<version>.json)
+# Environment: REPORT=FILE where vitest's JSON report goes (default build/test/vm-<version>.json), VM_TIMEOUT=SECONDS of the whole
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -54,10 +54,11 @@ fi
 # The guest's shell reads them again.
 for pattern; do projects="$projects $(printf %q "$pattern")"; done
 # JavaScript runs about eight times slower there: for correctness, not for timing.
+timeout_s=$([ -n "$short" ] && echo 1800 || echo 5400)
 timeouts="--testTimeout=600000 --hookTimeout=600000"
 mkdir -p "$(dirname "$report")"
 status=0
-VM_OUT=$out VM_TIMEOUT=${VM_TIMEOUT:-1800} VM_MEM=3072 \
+VM_OUT=$out VM_TIMEOUT=${VM_TIMEOUT:-$timeout_s} VM_MEM=3072 \
 	VM_MODS="veth 8021q sch_netem vrf dummy nf_tables nft_chain_nat nft_masq nft_ct nf_conntrack macvlan bridge tun" \
 	test/vm/boot.sh "$kernel" \
 	"DETOUR_VM=$version DETOUR_SHORT=$short node node_modules/vitest/vitest.mjs run $projects $timeouts --reporter=default --reporter=json --outputFile.json=/mnt/out/report.json" ||
