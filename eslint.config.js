@@ -27,6 +27,7 @@ export default defineConfig(
     // What a server answers (`inject().json()`) and what vitest expects (`expect.any()`) is `any`; a wrong guess fails the test.
     files: ['test/**'],
     rules: {
+      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/explicit-module-boundary-types': 'off',
       '@typescript-eslint/no-explicit-any': 'off',
       '@typescript-eslint/no-unsafe-argument': 'off',
