@@ -8,7 +8,6 @@ import { checkInterfaces, ConfigError, describeDiff, diffConfigs, loadConfig } f
 import type { LoadedConfig } from './config/index.js';
 import { Controller } from './controller/controller.js';
 import type { Planes } from './controller/controller.js';
-import { forwardingOff } from './controller/forwarding-off.js';
 import { LateService } from './controller/late-service.js';
 import { LiveService } from './controller/live-service.js';
 import type { KernelFib } from './controller/ports.js';
@@ -86,10 +85,11 @@ export async function run(options: RunOptions): Promise<void> {
     });
     closing.add('api', () => api.close());
     const controller = startController(loaded, fib, closing, log);
-    service.attach(new LiveService(controller));
+    const live = new LiveService(controller);
+    service.attach(live);
     await controller.start();
     announce(log, api, controller);
-    for (const problem of forwardingOff(config, fib.view().links.values())) log('warn', problem);
+    for (const problem of live.health().problems) log('warn', problem);
     options.onReload(() => reload(options.configFile, controller, fib, log));
     log('info', `ending: ${await options.untilStopped}`);
   } finally {

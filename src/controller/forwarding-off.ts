@@ -5,10 +5,17 @@ import type { KernelLink } from './ports.js';
 
 const SYSCTL: Record<Family, string> = { 4: 'net.ipv4', 6: 'net.ipv6' };
 
-/** One sentence with a remedy for each configured interface and family that some uplink carries. */
-export function forwardingOff(config: Config, links: Iterable<KernelLink>): string[] {
+/**
+ * One sentence with a remedy for each configured interface and family.
+ * @param inUse families to look at; those that some uplink has a source address and a gateway for, where that is known
+ */
+export function forwardingOff(
+  config: Config,
+  links: Iterable<KernelLink>,
+  inUse: readonly Family[] = [4, 6],
+): string[] {
   const names = new Set([...config.uplinks, ...config.interfaces].map((entry) => nameOf(entry)));
-  const carried = ([4, 6] as const).filter((family) => config.uplinks.some((u) => u.gateways[family] !== undefined));
+  const carried = inUse.filter((family) => config.uplinks.some((u) => u.gateways[family] !== undefined));
   return [...links]
     .filter((link) => names.has(link.name))
     .flatMap((link) =>

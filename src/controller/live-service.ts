@@ -3,7 +3,9 @@ import type { GroupConfig } from '../config/types.js';
 import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import type { Controller } from './controller.js';
+import { forwardingOff } from './forwarding-off.js';
 import { lookup } from './lookup.js';
+import { families } from './policy.js';
 import type {
   ControllerService,
   EventEntry,
@@ -47,17 +49,22 @@ export class LiveService implements ControllerService {
   health(): HealthSummary {
     const c = this.#controller;
     const inputs = this.#inputs();
-    const problems = [...c.problems, ...[...inputs.routeProblems].map(([prefix, text]) => `route ${prefix}: ${text}`)];
-    const families = c.allDown();
+    const inUse = families.filter((f) => c.facts.some(({ paths }) => paths.some((p) => p.ready && p.family === f)));
+    const problems = [
+      ...c.problems,
+      ...[...inputs.routeProblems].map(([prefix, text]) => `route ${prefix}: ${text}`),
+      ...(c.config.mode === 'active' ? forwardingOff(c.config, inputs.view.links.values(), inUse) : []),
+    ];
+    const allDown = c.allDown();
     const notes = c.config.uplinks.flatMap((uplink) => {
       const { by, reason } = forwardingOf(inputs, uplink);
       return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is forwarded by the stack: ${reason}`] : [];
     });
     return {
-      status: healthStatus({ groups: inputs.groups, paths: inputs.paths, allDown: families, problems }),
+      status: healthStatus({ groups: inputs.groups, paths: inputs.paths, allDown, problems }),
       mode: c.config.mode,
       problems: [...problems, ...notes],
-      families,
+      families: allDown,
       uptimeMs: Math.round((c.planes.clock.nowUs() - c.startedUs) / US_PER_MS),
     };
   }

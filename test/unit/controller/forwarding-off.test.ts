@@ -20,3 +20,7 @@ test('interfaces that do not forward a family that is carried are named with the
 test('nothing is said where everything forwards', () => {
   expect(forwardingOff(config, [link('eth1.20', true, false), link('eth0', true, false)])).toEqual([]);
 });
+
+test('a family that no uplink is addressed for is not complained of', () => {
+  expect(forwardingOff(config, [link('eth1.20', false, false)], [6])).toEqual([]);
+});
