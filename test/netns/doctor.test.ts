@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../helpers/poll.js';
 import type { Finding } from '../../src/cli/doctor/finding.js';
 import { readFeatures } from '../../src/cli/doctor/sources/ethtool.js';
 import { readChains } from '../../src/cli/doctor/sources/netfilter.js';
@@ -138,6 +139,8 @@ test('looking changes nothing', async () => {
       ip('link show'),
       ip('nexthop show'),
     ].join('\n');
+  // Duplicate address detection adds routes of its own while it goes on.
+  await until(() => ip('-6 addr show tentative').trim() === '', { what: 'the end of duplicate address detection' });
   const before = state();
   await diagnose(config);
   expect(state()).toBe(before);
