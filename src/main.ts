@@ -2,6 +2,7 @@
  * Wiring and signals only: builds the adapters, hands them to the controller, serves the API, and takes it all down.
  * What is decided and what is written is elsewhere.
  */
+import { setPriority } from 'node:os';
 import { listen } from './api/listen.js';
 import type { ApiListeners } from './api/listen.js';
 import { checkInterfaces, ConfigError, describeDiff, diffConfigs, loadConfig } from './config/index.js';
@@ -53,6 +54,17 @@ class Closing {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Of the thread that decides: the news of a dead link shall not wait behind other work of the machine. */
+const NICE = -15;
+
+function raisePriority(log: Log): void {
+  try {
+    setPriority(NICE);
+  } catch (error) {
+    log('debug', `running at ordinary priority: ${messageOf(error)}`);
+  }
+}
+
 function requireRoot(what: string): void {
   if (process.geteuid?.() !== 0) throw new DetourError('NOT_PERMITTED', { what });
 }
@@ -72,6 +84,7 @@ export async function run(options: RunOptions): Promise<void> {
     if (rank[level] >= rank[config.log.level]) options.log(level, text);
   };
   const closing = new Closing(log);
+  raisePriority(log);
   try {
     const fib = await createKernelFib(config.kernel);
     const closeFib = (): Promise<void> => fib.close({ keep: true });

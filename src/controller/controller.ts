@@ -30,6 +30,7 @@ import type {
 } from './ports.js';
 import { Programmer } from './programmer.js';
 import { routeProblems } from './routes.js';
+import { rehearseLinkFailures } from './rehearsal.js';
 import { eventsBetween } from './sensing.js';
 
 export interface Planes {
@@ -119,6 +120,7 @@ export class Controller {
     telemetry.onBlind((blind) => this.#decider.dispatch({ type: 'blind', ...blind }));
     this.#decider.dispatch({ type: 'configure', policy: enginePolicy(this.#config) });
     this.#writeLiveness();
+    rehearseLinkFailures(this.#config, this.view(), this.#planes.clock.nowUs());
     this.#sense();
     const firstPass = new Promise<void>((resolve) => (this.#onFirstPass = resolve));
     this.#programmer.request();
