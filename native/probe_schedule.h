@@ -21,6 +21,13 @@ class ProbeSchedule
 	int64_t dueNs() const;
 
 	/**
+	 * From when on it may be sent together with another stream's probe: as early as the jitter could have put it.
+	 * One wake-up then serves many streams, and each gap stays between the interval less its jitter and the
+	 * interval.
+	 */
+	int64_t mayNs() const;
+
+	/**
 	 * Accounts for the probe that is due, sent at `nowNs`. Probes missed in a stall are not made up for: a volley
 	 * after a pause would measure nothing but itself.
 	 */
@@ -30,6 +37,7 @@ class ProbeSchedule
 	int64_t intervalNs_ = 0;
 	uint32_t jitterPercent_ = 0;
 	int64_t regularNs_ = 0;
+	int64_t earliestNs_ = 0;
 	uint32_t burstLeft_ = 0;
 	int64_t burstNs_ = 0;
 	int64_t burstSpacingNs_ = 0;

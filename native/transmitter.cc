@@ -4,6 +4,7 @@
 #include "errors.h"
 #include "netns.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_sched.h>
@@ -14,7 +15,6 @@
 #include <sys/timerfd.h>
 
 #include <algorithm>
-
 namespace
 {
 UniqueFd openPacketSocket(bool rawIp)
@@ -141,10 +141,13 @@ void Transmitter::run()
 int64_t Transmitter::sendDue()
 {
 	const std::lock_guard lock(mutex_);
+	const int64_t nowNs = monotonicNs();
+	const bool due = std::any_of(streams_.begin(), streams_.end(),
+				     [nowNs](const auto &entry) { return entry.second.schedule.dueNs() <= nowNs; });
 	int64_t nextNs = INT64_MAX;
 	for (auto &[session, stream] : streams_) {
 		/* One each: a burst with no spacing still lets the other streams in between. */
-		if (stream.schedule.dueNs() <= monotonicNs())
+		if (due && stream.schedule.mayNs() <= monotonicNs())
 			sendOne(stream);
 		nextNs = std::min(nextNs, stream.schedule.dueNs());
 	}
@@ -173,7 +176,7 @@ void Transmitter::sendOne(Stream &stream)
 		   .sequence = sequence,
 		   .error = error,
 		   .transmitNs = nowNs,
-		   .lateNs = nowNs - dueNs});
+		   .lateNs = std::max<int64_t>(0, nowNs - dueNs)});
 }
 
 void Transmitter::sleepUntil(int64_t dueNs)
