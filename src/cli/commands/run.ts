@@ -36,13 +36,13 @@ export function registerRun(program: Command, context: CliContext): void {
     });
 }
 
-/** The first SIGTERM or SIGINT ends cleanly; a second one ends at once, leaving what the next start cleans up. */
+/** SIGTERM or SIGINT ends cleanly, however often it is told. A second Ctrl-C ends at once: the next start cleans up. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
     let asked = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(1);
+        if (asked && signal === 'SIGINT') process.exit(1);
         asked = true;
         resolve(signal);
       });
