@@ -74,6 +74,8 @@ export class TwoUplinks {
       ip(namespace, `address add ${net6}:${host}/64 dev ${device} nodad`);
       ip(namespace, `link set ${device} up`);
     }
+    // A lost solicitation is repeated only after a second, in which every probe would be lost.
+    for (const address of [`${net4}.10`, `${net6}:10`]) ip(far, `neighbour add ${address} lladdr ${mac}:0a dev near`);
     ip(far, `address add ${SHARED[4]}/32 dev lo`);
     ip(far, `address add ${SHARED[6]}/128 dev lo nodad`);
     for (const [family, gateway] of [
