@@ -47,7 +47,11 @@ class Closing {
 
   async all(): Promise<void> {
     for (const { name, close } of this.#steps.splice(0).reverse()) {
-      await close().catch((error: unknown) => this.#log('error', `closing ${name}: ${messageOf(error)}`));
+      try {
+        await close();
+      } catch (error) {
+        this.#log('error', `closing ${name}: ${messageOf(error)}`);
+      }
     }
   }
 }
@@ -100,10 +104,15 @@ export async function run(options: RunOptions): Promise<void> {
     const controller = startController(loaded, fib, closing, log);
     const live = new LiveService(controller);
     service.attach(live);
+    let reloadWanted = false;
+    let reloadNow = (): void => void (reloadWanted = true);
+    // From the beginning: without a handler, a reload that comes during the start would end the process.
+    options.onReload(() => reloadNow());
     await controller.start();
     announce(log, api, controller);
     for (const problem of live.health().problems) log('warn', problem);
-    options.onReload(() => reload(options.configFile, controller, fib, log));
+    reloadNow = () => reload(options.configFile, controller, fib, log);
+    if (reloadWanted) reloadNow();
     log('info', `ending: ${await options.untilStopped}`);
   } finally {
     await closing.all();

@@ -152,9 +152,17 @@ export class Controller {
     this.#decider.close();
     await this.#programmer.close();
     const keep = this.#config.kernel.keepOnExit;
-    await this.#planes.telemetry.close();
-    await this.#planes.fib.close({ keep });
-    await this.#planes.plane.close({ keep });
+    const { telemetry, fib, plane } = this.#planes;
+    const failures: unknown[] = [];
+    // One that fails must not leave the others in place: a program without a controller would go on forwarding.
+    for (const close of [() => telemetry.close(), () => fib.close({ keep }), () => plane.close({ keep })]) {
+      try {
+        await close();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   #inputs(): Inputs {
@@ -214,7 +222,7 @@ export class Controller {
         this.#record(action.record);
       }
     }
-    if (changed && this.ready) this.#programmer.request();
+    if (changed) this.#programmer.request();
   }
 
   #switchGroup(name: string, family: Family): void {
@@ -237,6 +245,8 @@ export class Controller {
     const inputs = this.#inputs();
     fib.keepNeighbours(wantedNeighbours(inputs.facts));
     const forwarding = await plane.apply(forwardingIntent(inputs));
+    // A pass that began before an uplink came back may have retired its next hop, and the bit with it.
+    this.#writeLiveness();
     this.#ports = forwarding.ports;
     const xdpPorts = new Set(forwarding.ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
     telemetry.apply(probeIntents(this.#inputs(), xdpPorts));
