@@ -222,6 +222,11 @@ export interface FibGroupIntent {
   active: { uplink: string; weight: number }[];
   /** Alternates in order, for the plain fallback routes of worse metrics. */
   fallback: string[];
+  /**
+   * No member has been judged yet (a controller that has just started): what an earlier run left for this group stays
+   * as it is, and nothing is made; `active` is empty.
+   */
+  undecided?: boolean;
 }
 
 export interface FibIntent {
