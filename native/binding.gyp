@@ -6,6 +6,7 @@
         'arguments.cc',
         'environment.cc',
         'errors.cc',
+        'file_lock.cc',
         'icmp_receiver.cc',
         'live_frames.cc',
         'loop_handle.cc',

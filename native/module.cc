@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "environment.h"
 #include "errors.h"
+#include "file_lock.h"
 #include "icmp_receiver.h"
 #include "live_frames.h"
 #include "map_batch.h"
@@ -46,6 +47,16 @@ template <class T> void addClass(Napi::Object exports, const char *name)
 	exports.Set(name, Napi::Function::New(exports.Env(), create, name));
 }
 
+/** `name` calls T::lock, which may make an object of class T, or have none to give. */
+template <class T> void addLock(Napi::Object exports, const char *name)
+{
+	Napi::FunctionReference &constructor = Environment::of(exports.Env()).keepClass(T::define(exports.Env()));
+	const auto call = [&constructor](const Napi::CallbackInfo &info) {
+		return guarded(info.Env(), [&] { return T::lock(constructor, info); });
+	};
+	exports.Set(name, Napi::Function::New(exports.Env(), call, name));
+}
+
 Napi::Value jsMonotonicNs(const Napi::CallbackInfo &info)
 {
 	return Napi::BigInt::New(info.Env(), monotonicNs());
@@ -73,6 +84,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	addFunction<runLiveFrames>(exports, "runLiveFrames");
 	addFunction<openPathSocket>(exports, "openPathSocket");
 	addFunction<programTestRun>(exports, "programTestRun");
+	addLock<FileLock>(exports, "lockFile");
 	addClass<RingBuffer>(exports, "openRingBuffer");
 	addClass<MappedArray>(exports, "mapArray");
 	addClass<NetlinkSocket>(exports, "openNetlink");

@@ -262,6 +262,11 @@ export interface LiveFrameOptions {
   netns?: string;
 }
 
+/** An exclusive flock(2); held until close() or the end of the process, however it ends. */
+export interface FileLock {
+  close(): void;
+}
+
 export interface NativeAddon {
   openRingBuffer(mapFd: number, onReadable: () => void): RingBuffer;
   mapArray(mapFd: number, byteLength: number, writable: boolean): MappedArray;
@@ -297,6 +302,12 @@ export interface NativeAddon {
   openPathSocket(options: PathSocketOptions): Promise<PathSocket>;
   startTrafficSource(options: TrafficSourceOptions): TrafficSource;
   startTrafficSink(options: TrafficSinkOptions): TrafficSink;
+  /**
+   * Makes the file where it is missing (mode 0600), locks it and writes our pid and a newline into it. The file stays.
+   * @returns null: it is locked already, by another process or by this one.
+   * @throws NativeError of open (ENOENT: no such directory) or flock
+   */
+  lockFile(path: string): FileLock | null;
   monotonicNs(): bigint;
   /** SipHash-2-4 as used for the probe cookie, for tests. */
   sipHash(key: Uint8Array, data: Uint8Array): bigint;
