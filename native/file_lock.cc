@@ -27,8 +27,8 @@ UniqueFd openLocked(const std::string &path)
 void writePid(int file)
 {
 	const std::string pid = std::to_string(getpid()) + "\n";
-	if (ftruncate(file, 0) == 0) [[maybe_unused]]
-		const ssize_t written = pwrite(file, pid.data(), pid.size(), 0);
+	if (ftruncate(file, 0) < 0 || pwrite(file, pid.data(), pid.size(), 0) < 0)
+		return;
 }
 } // namespace
 

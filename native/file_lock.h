@@ -1,5 +1,4 @@
-/** An exclusive lock on a file, for as long as a process lives at most: flock(2) goes with the process, also by
- * SIGKILL. */
+/** An exclusive lock on a file that outlives no process: flock(2) goes with it, also by SIGKILL. */
 #pragma once
 
 #include "native_object.h"
