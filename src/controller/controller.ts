@@ -60,6 +60,8 @@ export class Controller {
   #ports: PortStatus[] = [];
   #problems: readonly string[] = [];
   #onFirstPass: (() => void) | null = null;
+  /** One pass has gone through on every plane. */
+  #ready = false;
   #closed = false;
 
   constructor(config: Config, planes: Planes, options: ControllerOptions = {}) {
@@ -89,7 +91,7 @@ export class Controller {
     return this.#problems;
   }
   get ready(): boolean {
-    return this.#programmer.passes > 0;
+    return this.#ready;
   }
   get planes(): Planes {
     return this.#planes;
@@ -110,7 +112,7 @@ export class Controller {
     return routeProblems(this.#inputs());
   }
 
-  /** Resolves when the first configuration has been programmed. */
+  /** Resolves after the first pass; `ready` tells whether every plane took the configuration, `problems` what did not. */
   async start(): Promise<void> {
     const { fib, telemetry } = this.#planes;
     fib.onChange((changes) => this.#onKernelChange(changes));
@@ -128,8 +130,9 @@ export class Controller {
   }
 
   /** A new configuration; paths that stay keep their state, and nothing flaps. */
-  reconfigure(config: Config): void {
+  reconfigure(wanted: Config): void {
     const before = this.#nextHopIds(this.#config);
+    const config = withWhatIsFixed(wanted, this.#config);
     this.#config = config;
     this.uplinkIndex.retain(config.uplinks.map((uplink) => uplink.name));
     this.groupIndex.retain(config.groups.map((group) => group.name));
@@ -172,6 +175,7 @@ export class Controller {
       view: this.view(),
       facts: this.#facts,
       groups: this.groups(),
+      paths: this.paths(),
       uplinkIndex,
       groupIndex,
     };
@@ -195,15 +199,20 @@ export class Controller {
 
   #onKernelChange(changes: ReadonlySet<KernelChange>): void {
     if (this.#closed) return;
-    this.#sense();
-    if (changes.size > 0) this.#programmer.request();
+    const gatewaysChanged = this.#sense();
+    // Of neighbours, only gateways are programmed; a busy LAN has news of the others all the time.
+    const concerned = [...changes].some((change) => change !== 'neighbour') || gatewaysChanged;
+    if (concerned) this.#programmer.request('soon');
   }
 
-  #sense(): void {
+  /** @returns whether a gateway's MAC or neighbour state is another */
+  #sense(): boolean {
     const facts = allFacts(this.#config, this.view());
     const events = eventsBetween(this.#facts, facts);
+    const gatewaysChanged = gatewayText(facts) !== gatewayText(this.#facts);
     this.#facts = facts;
     for (const event of events) this.#decider.dispatch(event);
+    return gatewaysChanged;
   }
 
   /** Liveness first, for all of the step; then the kernel's groups; then the rest, in a later turn. */
@@ -240,18 +249,34 @@ export class Controller {
     this.#log('info', `event ${entry.sequence}: ${describeRecord(record)}`);
   }
 
+  /** Each plane by itself: one that fails must not keep the others from what is due. */
   async #reconcile(): Promise<readonly string[]> {
     const { fib, plane, telemetry } = this.#planes;
-    const inputs = this.#inputs();
-    fib.keepNeighbours(wantedNeighbours(inputs.facts));
-    const forwarding = await plane.apply(forwardingIntent(inputs));
+    const faults: string[] = [];
+    const attempt = async <T>(what: string, work: () => T | Promise<T>): Promise<T | null> => {
+      try {
+        return await work();
+      } catch (error) {
+        faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        return null;
+      }
+    };
+    const resting = [this.uplinkIndex.resting(), this.groupIndex.resting()] as const;
+    await attempt('neighbours', () => fib.keepNeighbours(wantedNeighbours(this.#facts)));
+    const forwarding = await attempt('data plane', () => plane.apply(forwardingIntent(this.#inputs())));
     // A pass that began before an uplink came back may have retired its next hop, and the bit with it.
-    this.#writeLiveness();
-    this.#ports = forwarding.ports;
-    const xdpPorts = new Set(forwarding.ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
-    telemetry.apply(probeIntents(this.#inputs(), xdpPorts));
-    const report = await fib.applyFib(fibIntent(this.#inputs()));
-    return [...forwarding.problems, ...report.problems];
+    await attempt('liveness', () => this.#writeLiveness());
+    if (forwarding) this.#ports = forwarding.ports;
+    const xdpPorts = new Set(this.#ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
+    await attempt('probes', () => telemetry.apply(probeIntents(this.#inputs(), xdpPorts)));
+    const report = await attempt('kernel routes', () => fib.applyFib(fibIntent(this.#inputs())));
+    const problems = [...faults, ...(forwarding?.problems ?? []), ...(report?.problems ?? [])];
+    if (problems.length === 0) {
+      this.uplinkIndex.wake(resting[0]);
+      this.groupIndex.wake(resting[1]);
+    }
+    this.#ready ||= faults.length === 0;
+    return problems;
   }
 
   #noteProblems(problems: readonly string[]): void {
@@ -261,6 +286,17 @@ export class Controller {
     this.#onFirstPass = null;
   }
 }
+
+/** Pins, tables and listeners were made once: what names them stays as it was until a restart. */
+function withWhatIsFixed(wanted: Config, running: Config): Config {
+  const kernel = { ...running.kernel, keepOnExit: wanted.kernel.keepOnExit };
+  return { ...wanted, kernel, dataplane: running.dataplane, api: running.api };
+}
+
+const gatewayText = (facts: readonly UplinkFacts[]): string =>
+  facts
+    .flatMap(({ paths }) => paths.map(({ neighbour, gatewayMac }) => `${neighbour} ${gatewayMac?.toString() ?? '-'}`))
+    .join();
 
 /** One line for people. */
 export function describeRecord(record: TransitionRecord): string {

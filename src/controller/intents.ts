@@ -3,7 +3,7 @@
  */
 import type { Config } from '../config/types.js';
 import { targetsOf } from '../config/target-key.js';
-import type { GroupView } from '../engine/types.js';
+import type { GroupView, PathView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
 import type { UplinkFacts, PathFacts } from './facts.js';
 import { linksByName } from './facts.js';
@@ -32,6 +32,7 @@ export interface Inputs {
   view: KernelView;
   facts: readonly UplinkFacts[];
   groups: readonly GroupView[];
+  paths: readonly PathView[];
   uplinkIndex: NameIndex;
   groupIndex: NameIndex;
 }
@@ -151,13 +152,20 @@ export function fibGroup(group: GroupView, groupIndex: NameIndex): FibGroupInten
   };
 }
 
+/** None of its members has been judged since the start, though one may be any moment. */
+function isUndecided(group: GroupView, paths: readonly PathView[]): boolean {
+  const members = new Set(group.order.flat().map(({ uplink }) => uplink));
+  const ofGroup = paths.filter(({ uplink, family }) => family === group.family && members.has(uplink));
+  return group.active.length === 0 && ofGroup.some(({ state }) => state === 'init');
+}
+
 /** What the kernel FIB should hold of ours; nothing in observe mode. */
 export function fibIntent(inputs: Inputs): FibIntent {
-  const { config, groups, groupIndex } = inputs;
+  const { config, groups, groupIndex, paths } = inputs;
   if (config.mode === 'observe') return { paths: [], groups: [], routes: [] };
   return {
     paths: fibPaths(inputs),
-    groups: groups.map((group) => fibGroup(group, groupIndex)),
+    groups: groups.map((group) => ({ ...fibGroup(group, groupIndex), undecided: isUndecided(group, paths) })),
     routes: config.routes.map(({ prefix, target }) => ({
       prefix,
       target: target.kind === 'group' ? { kind: 'group', groupIndex: groupIndex.of(target.group) } : target,

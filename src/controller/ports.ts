@@ -188,6 +188,21 @@ export interface KernelRoute {
   nexthopId: number | null;
 }
 
+/** A policy rule that is neither ours nor one of the kernel's three defaults. */
+export interface ForeignRule {
+  family: Family;
+  /** Everything it says, as `ip rule` would, after the family: "ipv4: 100: from 10.0.5.0/24 lookup 100". */
+  text: string;
+  /**
+   * What it tells forwarded packets apart by. `none`: it concerns no packet that XDP may forward (`iif lo`, `oif`,
+   * l3mdev, nop). `addresses`: source, destination, ingress interface, or it takes all of them. `more`: marks, ports,
+   * protocol, TOS, users: what is set after XDP, or what bpf_fib_lookup is not relied upon for.
+   */
+  selects: 'none' | 'addresses' | 'more';
+  /** `from all lookup TABLE` and nothing else: the table; null: any other rule. */
+  allToTable: number | null;
+}
+
 /** Everything Detour looks at, as the kernel had it at one moment. Iteration order is stable. */
 export interface KernelView {
   links: ReadonlyMap<number, KernelLink>;
@@ -195,8 +210,8 @@ export interface KernelView {
   neighbours: readonly KernelNeighbour[];
   /** Routes that are not ours (protocol != 68) of the tables local, main and the configured one. */
   routes: readonly KernelRoute[];
-  /** Policy rules that are neither ours nor the kernel's three defaults, as text for people. */
-  foreignRules: readonly string[];
+  /** Policy rules that are neither ours nor the kernel's three defaults; the same array until one of them changes. */
+  foreignRules: readonly ForeignRule[];
 }
 
 export type KernelChange = 'link' | 'address' | 'neighbour' | 'route' | 'rule' | 'resync';

@@ -7,6 +7,15 @@ import type { Clock } from './ports.js';
 const RETRY_FIRST_US = 100_000;
 const RETRY_MAX_US = 10_000_000;
 const AUDIT_INTERVAL_US = 30_000_000;
+/** After a pass, news of the kernel waits for so long, or for so many times the pass's duration, whichever is longer. */
+const PAUSE_MIN_US = 20_000;
+const PAUSE_FACTOR = 2;
+
+/**
+ * `now`: a decision or an operator waits for it. `soon`: the kernel's news, which may come without end (a full table
+ * that flaps, neighbours of a busy LAN): passes then take no more than a third of the thread's time.
+ */
+export type Urgency = 'now' | 'soon';
 
 export interface ProgrammerOptions {
   clock: Clock;
@@ -19,6 +28,9 @@ export interface ProgrammerOptions {
 export class Programmer {
   readonly #options: ProgrammerOptions;
   #wanted = false;
+  /** Asked for, but not before `#notBeforeUs`. */
+  #wantedSoon = false;
+  #notBeforeUs = 0;
   #running: Promise<void> | null = null;
   #cancelTimer: (() => void) | null = null;
   #retryUs = RETRY_FIRST_US;
@@ -31,34 +43,55 @@ export class Programmer {
   }
 
   /** Asks for a pass; many requests in one turn of the event loop are one pass. */
-  request(): void {
+  request(urgency: Urgency = 'now'): void {
     if (this.#closed) return;
+    if (urgency === 'soon' && (this.#running || this.#options.clock.nowUs() < this.#notBeforeUs)) {
+      if (this.#wantedSoon) return;
+      this.#wantedSoon = true;
+      // While a pass runs, its end sees to it.
+      if (!this.#running) this.#wakeAt(this.#notBeforeUs);
+      return;
+    }
     this.#wanted = true;
     this.#running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
   }
 
   async #run(): Promise<void> {
     let problems: readonly string[] = [];
-    while (this.#wanted && !this.#closed) {
-      this.#wanted = false;
-      try {
-        problems = await this.#options.reconcile();
-      } catch (error) {
-        problems = [error instanceof Error ? error.message : String(error)];
-      }
-      this.passes++;
-      this.#options.onProblems(problems);
-    }
+    while (this.#wanted && !this.#closed) problems = await this.#pass();
     this.#running = null;
     this.#schedule(problems.length > 0);
   }
 
+  async #pass(): Promise<readonly string[]> {
+    const { clock, reconcile, onProblems } = this.#options;
+    // Whoever asked so far is served by this pass.
+    this.#wanted = false;
+    this.#wantedSoon = false;
+    const startUs = clock.nowUs();
+    let problems: readonly string[];
+    try {
+      problems = await reconcile();
+    } catch (error) {
+      problems = [error instanceof Error ? error.message : String(error)];
+    }
+    const endUs = clock.nowUs();
+    this.#notBeforeUs = endUs + Math.max(PAUSE_MIN_US, PAUSE_FACTOR * (endUs - startUs));
+    this.passes++;
+    onProblems(problems);
+    return problems;
+  }
+
   #schedule(failed: boolean): void {
-    this.#cancelTimer?.();
-    if (this.#closed) return;
     const delayUs = failed ? this.#retryUs : AUDIT_INTERVAL_US;
     this.#retryUs = failed ? Math.min(this.#retryUs * 2, RETRY_MAX_US) : RETRY_FIRST_US;
-    this.#cancelTimer = this.#options.clock.at(this.#options.clock.nowUs() + delayUs, () => this.request());
+    const dueUs = this.#options.clock.nowUs() + delayUs;
+    this.#wakeAt(this.#wantedSoon ? Math.min(dueUs, this.#notBeforeUs) : dueUs);
+  }
+
+  #wakeAt(atUs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = this.#closed ? null : this.#options.clock.at(atUs, () => this.request());
   }
 
   /** Waits for the pass that is under way; none starts afterwards. */

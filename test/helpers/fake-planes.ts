@@ -1,7 +1,10 @@
 /** Planes that only remember, for unit tests of the controller: what it wrote, and a kernel view that a test makes. */
 import type {
+  FibIntent,
+  FibReport,
   ForwardingIntent,
   ForwardingPlane,
+  KernelChange,
   KernelFib,
   KernelLink,
   KernelRoute,
@@ -90,14 +93,40 @@ export class FakePlane implements ForwardingPlane {
   }
 }
 
-export function fakeFib(view: KernelView): KernelFib {
-  const report = { writes: 0, problems: [] };
-  return {
-    onChange: () => undefined,
-    view: () => view,
-    keepNeighbours: () => undefined,
-    applyFib: () => Promise.resolve(report),
-    switchGroup: () => Promise.resolve(report),
-    close: () => Promise.resolve(),
-  };
+/** Tells the controller what a test lets the kernel do. */
+export class FakeFib implements KernelFib {
+  current: KernelView;
+  applied: FibIntent[] = [];
+  #listener: Parameters<KernelFib['onChange']>[0] = () => undefined;
+
+  constructor(view: KernelView) {
+    this.current = view;
+  }
+
+  /** The view is another from now on, and the controller is told. */
+  become(view: KernelView, ...changes: KernelChange[]): void {
+    this.current = view;
+    this.#listener(new Set(changes), view);
+  }
+  onChange(callback: Parameters<KernelFib['onChange']>[0]): void {
+    this.#listener = callback;
+  }
+  view(): KernelView {
+    return this.current;
+  }
+  keepNeighbours(): void {
+    // Nothing is resolved here.
+  }
+  applyFib(intent: FibIntent): Promise<FibReport> {
+    this.applied.push(intent);
+    return Promise.resolve({ writes: 0, problems: [] });
+  }
+  switchGroup(): Promise<FibReport> {
+    return Promise.resolve({ writes: 0, problems: [] });
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
 }
+
+export const fakeFib = (view: KernelView): FakeFib => new FakeFib(view);

@@ -8,7 +8,8 @@ import { until } from '../../helpers/poll.js';
 /** Timers run when the test says so. */
 class HeldClock implements Clock {
   readonly timers: { atUs: number; callback: () => void }[] = [];
-  nowUs = (): number => 0;
+  timeUs = 0;
+  nowUs = (): number => this.timeUs;
   wallMs = (): number => 0;
   at(atUs: number, callback: () => void): () => void {
     const timer = { atUs, callback };
@@ -64,6 +65,42 @@ describe('the programmer', () => {
     expect(heard.slice(0, 3)).toEqual([['refused'], ['refused'], []]);
   });
 
+  test('lets news of the kernel wait after a pass, longer after a long one; decisions do not wait', async () => {
+    let durationUs = 1000;
+    const { clock, under, settled } = programmer(async () => {
+      clock.timeUs += durationUs;
+      return [];
+    });
+    const dueUs = (): number => clock.timers.at(-1)!.atUs - clock.timeUs;
+    under.request('soon');
+    await settled(1);
+    under.request('soon');
+    under.request('soon');
+    expect([under.passes, dueUs()]).toEqual([1, 20_000]);
+    clock.timeUs += 20_000;
+    durationUs = 500_000;
+    clock.timers.splice(0)[0]!.callback();
+    await settled(2);
+    under.request('soon');
+    expect(dueUs()).toBe(1_000_000);
+    under.request('now');
+    await settled(3);
+    // The pass served both.
+    expect(dueUs()).toBe(30_000_000);
+  });
+
+  test('sees to news that came during a pass after a pause', async () => {
+    const { clock, under, settled } = programmer(async () => {
+      if (under.passes === 0) under.request('soon');
+      return [];
+    });
+    under.request();
+    await settled(1);
+    expect(clock.timers[0]!.atUs).toBe(20_000);
+    clock.timers.splice(0)[0]!.callback();
+    await settled(2);
+  });
+
   test('takes what a pass throws for a problem', async () => {
     const { under, settled, heard } = programmer(async () => {
       throw new Error('netlink is gone');
@@ -93,12 +130,26 @@ describe('ids', () => {
     expect(groupIdOf(0, 4)).not.toBe(groupIdOf(0, 6));
   });
 
-  test('stay with their name; a forgotten one is free for the next', () => {
+  test('stay with their name; a forgotten one rests until it is woken', () => {
     const index = new NameIndex();
     expect(['a', 'b', 'c'].map((name) => index.of(name))).toEqual([0, 1, 2]);
     index.retain(['a', 'c']);
     expect(index.of('c')).toBe(2);
-    expect(index.of('d')).toBe(1);
+    expect(index.of('d')).toBe(3);
+    index.wake(index.resting());
+    expect(index.of('e')).toBe(1);
+  });
+
+  test('are found again by a name that comes back while its index rests', () => {
+    const index = new NameIndex();
+    index.of('a');
+    index.retain([]);
+    const before = index.resting();
+    expect(index.of('a')).toBe(0);
+    index.retain([]);
+    // The pass that dropped the first `a` began before the second one was forgotten.
+    index.wake(before);
+    expect(index.of('b')).toBe(1);
   });
 });
 

@@ -41,9 +41,21 @@ describe('a reload', () => {
     expect(aliveIds(plane)).toEqual([1]);
   });
 
+  it('gives the number of a removed uplink to a new one only after every plane has dropped it', async () => {
+    const { plane } = await started(uplinks(1, 2));
+    controller.reconfigure(configOf(uplinks(2, 3)));
+    expect(controller.uplinkIndex.of('u3')).toBe(2);
+    await until(() => controller.uplinkIndex.resting().length === 0, { what: 'the number of u1 free' });
+    controller.reconfigure(configOf(uplinks(2, 3, 4)));
+    expect(controller.uplinkIndex.of('u4')).toBe(0);
+    await until(() => aliveIds(plane).length === 3, { what: 'all three alive' });
+  });
+
   it('does not take a new uplink for alive because it has the number of a removed one', async () => {
     const { plane, telemetry } = await started(uplinks(1, 2));
     telemetry.silent = true;
+    controller.reconfigure(configOf(uplinks(2)));
+    await until(() => controller.uplinkIndex.resting().length === 0, { what: 'the number of u1 free' });
     controller.reconfigure(configOf(uplinks(2, 3)));
     expect(controller.uplinkIndex.of('u3')).toBe(0);
     expect(aliveIds(plane)).toEqual([3]);
@@ -51,6 +63,16 @@ describe('a reload', () => {
     // The new probes are handed over in a later turn.
     await until(() => (telemetry.answer(), aliveIds(plane).length === 2), { what: 'the new uplink alive' });
     expect(aliveIds(plane)).toEqual([1, 3]);
+  });
+
+  it('keeps tables, pins and listeners as they were made, and takes keep_on_exit over', async () => {
+    await started(uplinks(1));
+    const { kernel, dataplane, api } = controller.config;
+    const changed =
+      'kernel: {metric: 7, keep_on_exit: true}\ndataplane: {max_routes: 4096}\napi: {socket: /run/other}\n';
+    controller.reconfigure(configOf(uplinks(1) + changed));
+    expect(controller.config.kernel).toEqual({ ...kernel, keepOnExit: true });
+    expect([controller.config.dataplane, controller.config.api]).toEqual([dataplane, api]);
   });
 
   it('changes nothing and records nothing for paths that stay', async () => {

@@ -22,6 +22,7 @@ function inputs(routes: KernelRoute[]): Inputs {
     view: viewOf(1, routes),
     facts: [],
     groups,
+    paths: [],
     uplinkIndex: new NameIndex(),
     groupIndex: new NameIndex(),
   };
