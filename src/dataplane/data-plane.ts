@@ -69,6 +69,8 @@ export class DataPlane implements ForwardingPlane {
   readonly #nextHopCounters: NextHopCounters;
   readonly #reasonCounters: ReasonCounters;
   #knownInterfaces: readonly number[] = [];
+  /** Maps hold what an earlier run wrote, and this one has not published anything yet. */
+  #isInherited: boolean;
   #closed = false;
 
   /**
@@ -95,7 +97,7 @@ export class DataPlane implements ForwardingPlane {
     this.#programFd = loaded.program.fd;
     this.#pins = pins;
     this.notes = loaded.notes;
-    this.takenOver = loaded.takenOver;
+    this.takenOver = this.#isInherited = loaded.takenOver;
     try {
       const slots = this.#mapU32('next_hop_slots');
       this.#liveness = new LivenessBitmap(this.#mapMemory('liveness'), slots.length);
@@ -129,11 +131,12 @@ export class DataPlane implements ForwardingPlane {
   async apply(wanted: ForwardingIntent): Promise<ApplyReport> {
     const before = this.#writes.count;
     const intent = { ...wanted, ports: await this.#redirects.complete(wanted.ports) };
-    if (!intent.forward) this.#settings.setForward(false);
+    if (!intent.forward || this.#meansOtherwise(intent)) this.#settings.setForward(false);
     const problems = this.#publishReferences(intent);
     for (const table of this.#routes) problems.push(...(await table.publish(intent.routes)));
     const ports = this.#attach(intent, problems);
     this.#retire(intent);
+    this.#isInherited = false;
     if (intent.forward) this.#settings.setForward(true);
     return { writes: this.#writes.count - before, ports, problems };
   }
@@ -173,6 +176,14 @@ export class DataPlane implements ForwardingPlane {
   /** fd of the loaded program, for test runs. */
   get programFd(): number {
     return this.#programFd;
+  }
+
+  /**
+   * What was taken over uses the same ids for other things (the configuration has changed in between): written one
+   * table after the other, old routes would lead to new next hops for a moment. The stack forwards meanwhile.
+   */
+  #meansOtherwise({ nextHops, groups }: ForwardingIntent): boolean {
+    return this.#isInherited && (this.#nextHops.meansOtherwise(nextHops) || this.#groups.meansOtherwise(groups));
   }
 
   #publishReferences({ ports, interfaces, nextHops, groups }: ForwardingIntent): string[] {

@@ -47,6 +47,19 @@ export class GroupTable {
     return problems;
   }
 
+  /** Whether an id that has a group now has other members, or another order of them, than wanted; weights aside. */
+  meansOtherwise(groups: readonly GroupIntent[]): boolean {
+    const bytes = this.#readGroups();
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    return groups.some((group) => {
+      if (!this.#isId(group.id) || group.id > this.#highestId) return false;
+      const present = groupCodec.decode(view, group.id * groupCodec.size);
+      const found = present.tiers.slice(0, present.tierCount).map((tier) => tier.members.slice(0, tier.memberCount));
+      const wanted = tiersOf(group).map((tier) => tier.slice(0, Limit.MAX_TIER_MEMBERS).map(({ nextHop }) => nextHop));
+      return present.tierCount > 0 && JSON.stringify(found) !== JSON.stringify(wanted);
+    });
+  }
+
   /** Empties groups that are no longer wanted; after no route names them any more. */
   retire(groups: readonly GroupIntent[]): void {
     const wanted = new Set(groups.map(({ id }) => id));

@@ -61,6 +61,18 @@ export class NextHopTable {
     return problems;
   }
 
+  /** Whether an id that names a row now leads to another interface than it is wanted to. */
+  meansOtherwise(nextHops: readonly NextHopIntent[]): boolean {
+    const wanted = new Map(nextHops.map(({ id, ifindex }) => [id, ifindex]));
+    const published = this.publishedIds();
+    const rows = this.#rows.readArray(Math.max(0, ...published.map((id) => this.#slots.get(id))) + 1);
+    const view = new DataView(rows.buffer, rows.byteOffset, rows.length);
+    return published.some((id) => {
+      const { ifindex } = nextHopCodec.decode(view, this.#slots.get(id) * nextHopCodec.size);
+      return wanted.has(id) && wanted.get(id) !== ifindex;
+    });
+  }
+
   /** Withdraws ids that are no longer wanted; after no group names them any more. */
   retire(nextHops: readonly NextHopIntent[]): void {
     const wanted = new Set(nextHops.map(({ id }) => id));

@@ -2,6 +2,7 @@
 import { existsSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { SettingsFlag, type settingsCodec } from '../../src/abi/index.js';
 import { openDataplane, unloadDataplane } from '../../src/dataplane/index.js';
 import { BpfObject, queryXdp } from '../../src/libbpf/index.js';
 import { compileBpf } from '../helpers/compile-bpf.js';
@@ -11,6 +12,7 @@ import {
   nextHopRow,
   openPlane,
   pinned,
+  reading,
   routeCount,
   useDataplaneWorld,
   world,
@@ -25,6 +27,12 @@ struct detour_abi { __u32 version; enum detour_constant constant[0]; };
 const volatile struct detour_abi detour_abi SEC(".rodata") = { .version = DETOUR_ABI_VERSION };
 SEC("xdp") int pass(struct xdp_md *context) { return detour_abi.version ? XDP_PASS : XDP_DROP; }
 `;
+
+const isForwarding = (): boolean =>
+  reading<number, ReturnType<typeof settingsCodec.decode>, boolean>(
+    'settings',
+    (map) => ((map.get(0)?.flags ?? 0) & SettingsFlag.FORWARD) !== 0,
+  );
 
 describe('a restart', () => {
   test('takes the pinned state over: same rows, same buckets, same liveness, nothing written, no gap in XDP', async () => {
@@ -52,6 +60,42 @@ describe('a restart', () => {
     expect({ buckets: bucketsOf(1, 0), row: nextHopRow(1).row, key: Buffer.from(second.replies.cookieKey) }).toEqual(
       before,
     );
+  });
+
+  /** Whether the program forwarded at each moment when a route was looked at to be written. */
+  async function forwardedDuring(plane: ReturnType<typeof openPlane>, wanted: ReturnType<typeof intent>) {
+    const seen: boolean[] = [];
+    const routes = wanted.routes.map(({ prefix, target }) => ({
+      get prefix() {
+        seen.push(isForwarding());
+        return prefix;
+      },
+      target,
+    }));
+    await plane.apply({ ...wanted, routes });
+    return new Set(seen);
+  }
+
+  test('leaves packets to the stack while ids that mean something else now are written', async () => {
+    const first = openPlane();
+    await first.apply(intent());
+    await first.close({ keep: true });
+    const same = openPlane();
+    expect(await forwardedDuring(same, intent())).toEqual(new Set([true]));
+    await same.close({ keep: true });
+
+    const regrouped = openPlane();
+    const groups = [{ id: 1, tiers: [[{ nextHop: 3, weight: 1 }]] }];
+    expect(await forwardedDuring(regrouped, intent({ groups }))).toEqual(new Set([false]));
+    expect(isForwarding()).toBe(true);
+    // Its own changes are another matter: a new id is never one that is in use.
+    expect(await forwardedDuring(regrouped, intent())).toEqual(new Set([true]));
+    await regrouped.close({ keep: true });
+
+    const moved = openPlane();
+    const nextHops = intent().nextHops.map((hop) => ({ ...hop, ifindex: ifindexOf('dt0') }));
+    expect(await forwardedDuring(moved, intent({ nextHops }))).toEqual(new Set([false]));
+    expect(isForwarding()).toBe(true);
   });
 
   test('replaces state of other sizes, and says so', async () => {
