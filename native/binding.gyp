@@ -4,10 +4,13 @@
       'target_name': 'detour_native',
       'sources': [
         'arguments.cc',
+        'carrier_watch.cc',
         'environment.cc',
         'errors.cc',
         'file_lock.cc',
         'icmp_receiver.cc',
+        'link_guard.cc',
+        'link_news.cc',
         'live_frames.cc',
         'loop_handle.cc',
         'map_batch.cc',

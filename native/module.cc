@@ -1,5 +1,6 @@
 /** The addon's door: one function for each member of NativeAddon in src/native.ts. */
 #include "arguments.h"
+#include "carrier_watch.h"
 #include "clock.h"
 #include "environment.h"
 #include "errors.h"
@@ -88,6 +89,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	addClass<RingBuffer>(exports, "openRingBuffer");
 	addClass<MappedArray>(exports, "mapArray");
 	addClass<NetlinkSocket>(exports, "openNetlink");
+	addClass<CarrierWatch>(exports, "openCarrierWatch");
 	addClass<Prober>(exports, "createProber");
 	addClass<IcmpReceiver>(exports, "createIcmpReceiver");
 	addClass<TrafficSource>(exports, "startTrafficSource");

@@ -3,6 +3,7 @@
 #include "../bpf/abi.h"
 #include "arguments.h"
 #include "clock.h"
+#include "thread_priority.h"
 
 #include <algorithm>
 #include <climits>
@@ -15,7 +16,6 @@ constexpr int64_t kMaxIntervalUs = INT64_C(3'600'000'000);
 constexpr uint32_t kMaxBurst = 1'000;
 /* AF_PACKET sends no more than a link-layer header above the MTU; no probe needs a jumbo frame. */
 constexpr size_t kMaxFrameBytes = 9216;
-constexpr int kMaxRealtimePriority = 99;
 } // namespace
 
 Napi::Function Prober::define(Napi::Env env)

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "errors.h"
 #include "netns.h"
+#include "thread_priority.h"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -14,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-#include <algorithm>
 namespace
 {
 UniqueFd openPacketSocket(bool rawIp)
@@ -26,13 +26,6 @@ UniqueFd openPacketSocket(bool rawIp)
 	const int priority = TC_PRIO_CONTROL;
 	(void)setsockopt(fd.get(), SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority));
 	return fd;
-}
-
-bool makeRealtime(pthread_t thread, int priority)
-{
-	sched_param parameters{};
-	parameters.sched_priority = priority;
-	return priority > 0 && pthread_setschedparam(thread, SCHED_FIFO, &parameters) == 0;
 }
 } // namespace
 

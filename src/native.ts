@@ -262,6 +262,36 @@ export interface LiveFrameOptions {
   netns?: string;
 }
 
+export interface CarrierWatchOptions {
+  /** The map `liveness`: an array of u64 with BPF_F_MMAPABLE. It stays mapped whatever becomes of the descriptor. */
+  livenessFd: number;
+  /** Ask for SCHED_FIFO at this priority; 0: do not ask. */
+  realtimePriority: number;
+  /** Network namespace file whose links are watched; absent: the current one. */
+  netns?: string;
+}
+
+/**
+ * A thread with a netlink socket of its own: when a link goes down (administratively, by its carrier, by a state in which
+ * frames do not leave) or is deleted, the liveness bits of the next hops on it are cleared at once, whatever JavaScript
+ * is doing. It never sets a bit. Of messages that are pending together the newest of each link counts.
+ */
+export interface CarrierWatch {
+  /** True when the thread runs under SCHED_FIFO. */
+  readonly realtime: boolean;
+  /**
+   * Replaces the whole table in one step; an ifindex may come several times. Nothing is cleared by the call: links that
+   * are down already are the caller's to know.
+   */
+  watch(entries: readonly { ifindex: number; nextHop: number }[]): void;
+  /**
+   * `cleared`: bits that were set. `overruns`: messages were lost, and with them perhaps a link that went down.
+   * `error`: errno name that ended the thread; null: it runs.
+   */
+  statistics(): { cleared: number; messages: number; overruns: number; error: string | null };
+  close(): void;
+}
+
 /** An exclusive flock(2); held until close() or the end of the process, however it ends. */
 export interface FileLock {
   close(): void;
@@ -296,6 +326,7 @@ export interface NativeAddon {
   /** BPF_F_TEST_XDP_LIVE_FRAMES: frames really leave. Resolves with the wall time used. */
   runLiveFrames(options: LiveFrameOptions): Promise<{ elapsedNs: bigint }>;
   openNetlink(options: NetlinkSocketOptions): NetlinkSocket;
+  openCarrierWatch(options: CarrierWatchOptions): CarrierWatch;
   createProber(options: ProberOptions): Prober;
   createIcmpReceiver(options: IcmpReceiverOptions): IcmpReceiver;
   /** Bad arguments throw; what the network refuses rejects: ECONNREFUSED, ETIMEDOUT after `timeoutMs`, ... */

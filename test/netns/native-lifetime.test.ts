@@ -21,6 +21,7 @@ const SOURCE = `
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
 struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, 8);
 	 __type(key, __u32); __type(value, __u64); } words SEC(".maps");
+struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 8); __type(key, __u32); __type(value, __u64); } plain SEC(".maps");
 SEC("xdp") int pass(struct xdp_md *context) { return XDP_PASS; }
 `;
 
@@ -67,6 +68,12 @@ const KINDS: Record<string, () => void> = {
   },
   'netlink socket': () =>
     native.openNetlink({ protocol: 0, groups: [1], netns: netns.path, onMessages: nothing, onError: nothing }).close(),
+  'carrier watch': () => {
+    const watch = native.openCarrierWatch({ livenessFd: mapFd('words'), realtimePriority: 1, netns: netns.path });
+    watch.watch([{ ifindex: 1, nextHop: 1 }]);
+    watch.close();
+    watch.close();
+  },
   prober: () => native.createProber({ cookieKey, realtimePriority: 1, netns: netns.path }).close(),
   'ICMP receiver': () =>
     native
@@ -98,6 +105,10 @@ const FAILING: Record<string, () => unknown> = {
       netns: '/run/netns/none',
       onReply: nothing,
     }),
+  'carrier watch in no namespace': () =>
+    native.openCarrierWatch({ livenessFd: mapFd('words'), realtimePriority: 0, netns: '/etc/hostname' }),
+  'carrier watch over a map that is not memory': () =>
+    native.openCarrierWatch({ livenessFd: mapFd('plain'), realtimePriority: 0 }),
   'prober in no namespace': () => native.createProber({ cookieKey, realtimePriority: 0, netns: '/etc/hostname' }),
   'traffic source with a foreign address': () =>
     native.startTrafficSource({
@@ -191,12 +202,16 @@ describe('a closed object', () => {
   });
 });
 
-/** Opens one of everything that needs no map and closes nothing; a connection is under way as well. */
+/** Opens one of everything but a ring buffer and closes nothing; a connection is under way as well. */
 const OPEN_ALL = `
 const native = require(${JSON.stringify(ADDON)});
 const nothing = () => {};
 const cookieKey = new Uint8Array(16);
 const netns = ${'NETNS'};
+const livenessFd = ${'LIVENESS_FD'};
+globalThis.words = native.mapArray(livenessFd, 64, true);
+globalThis.watch = native.openCarrierWatch({ livenessFd, realtimePriority: 1, netns });
+watch.watch([{ ifindex: 1, nextHop: 1 }]);
 native.openNetlink({ protocol: 0, groups: [1], netns, onMessages: nothing, onError: nothing });
 globalThis.prober = native.createProber({ cookieKey, realtimePriority: 1, netns });
 native.createIcmpReceiver({ ifindex: 1, ifname: 'lo', family: 4, cookieKey, netns, onReply: nothing });
@@ -210,7 +225,10 @@ native.openPathSocket({ kind: 'tcp', family: 4, ifname: 'dead', mark: 0, source:
 `;
 
 describe('the end of an environment', () => {
-  const script = (ending: string): string => OPEN_ALL.replace('NETNS', JSON.stringify(netns.path)) + ending;
+  /** Where a child finds the map `words`: the first descriptor after its standard ones. */
+  const CHILD_FD = 3;
+  const script = (ending: string, livenessFd: number): string =>
+    OPEN_ALL.replace('NETNS', JSON.stringify(netns.path)).replace('LIVENESS_FD', String(livenessFd)) + ending;
 
   beforeAll(() => {
     netns.ip('link add dead type veth peer name deader');
@@ -225,13 +243,17 @@ describe('the end of an environment', () => {
     ['setImmediate(() => process.exit(7))', 7],
     ['setImmediate(() => { throw new Error("on purpose"); })', 1],
   ])('by %s closes everything without a crash', (ending, status) => {
-    const result = spawnSync(process.execPath, ['-e', script(ending)], { encoding: 'utf8', timeout: 30_000 });
+    const result = spawnSync(process.execPath, ['-e', script(ending, CHILD_FD)], {
+      encoding: 'utf8',
+      timeout: 30_000,
+      stdio: ['ignore', 'pipe', 'pipe', mapFd('words')],
+    });
     expect({ status: result.status, signal: result.signal }).toEqual({ status, signal: null });
   });
 
   test('of a worker, ended or terminated at any moment, gives everything back', async () => {
     const run = async (ending: string, terminate: boolean): Promise<void> => {
-      const worker = new Worker(script(ending), { eval: true });
+      const worker = new Worker(script(ending, mapFd('words')), { eval: true });
       const exited = new Promise((resolve, reject) => worker.on('exit', resolve).on('error', reject));
       if (terminate) {
         await new Promise((resolve) => worker.once('message', resolve));
