@@ -6,7 +6,9 @@ import { Prefix } from '../../net/prefix.js';
 import type { NexthopGroupSpec } from '../codec/nexthop.js';
 import type { RuleSpec } from '../codec/rule.js';
 import { RT_TABLE_MAIN } from '../netlink/constants.js';
-import { groupNexthopId, pathNexthopId, routeKey, type WantedObjects, type WantedRoute } from './objects.js';
+import { groupNexthopId, pathNexthopId, routeKey } from './objects.js';
+import type { FoundObjects, WantedObjects, WantedRoute } from './objects.js';
+import { EarlierRun } from './undecided.js';
 
 /** Metrics in the uplinks' own tables. */
 const UPLINK_ROUTE_METRIC = 1;
@@ -18,9 +20,19 @@ export function pathsByName(intent: FibIntent): PathByName {
   return new Map(intent.paths.map((path) => [pathName(path.uplink, path.family), path]));
 }
 
-export function deriveObjects(intent: FibIntent, config: KernelConfig): WantedObjects {
+/** @param found matters only to groups that nobody has judged yet */
+export function deriveObjects(
+  intent: FibIntent,
+  config: KernelConfig,
+  found: Pick<FoundObjects, 'nexthops' | 'routes'>,
+): WantedObjects {
   const paths = pathsByName(intent);
-  const groups = intent.groups.map((group) => ({ group, spec: deriveGroup(group, paths, config) }));
+  const earlier = new EarlierRun(found, config);
+  const groups = intent.groups.map((group) => {
+    const members = usableFallbacks(group, paths);
+    const spec = group.undecided ? earlier.group(group, members) : deriveGroup(group, paths, config);
+    return { group, spec, members };
+  });
   const routes = [
     ...intent.paths.flatMap((path) => uplinkRoutes(path, config)),
     ...intent.routes.flatMap((route): WantedRoute[] => {
@@ -28,7 +40,9 @@ export function deriveObjects(intent: FibIntent, config: KernelConfig): WantedOb
       if (target.kind === 'blackhole') return [blackholeRoute(prefix, config)];
       return groups
         .filter(({ group }) => group.groupIndex === target.groupIndex && group.family === prefix.family)
-        .flatMap(({ group, spec }) => groupRoutes(prefix, group, spec, paths, config));
+        .flatMap(({ group, spec, members }) =>
+          group.undecided ? earlier.routes(prefix, spec, members) : groupRoutes(prefix, group, spec, paths, config),
+        );
     }),
   ];
   return {
@@ -126,6 +140,13 @@ function groupRoutes(
     routes.push({ ...common, metric: config.metric + 1 + index, target });
   }
   return routes;
+}
+
+function usableFallbacks(group: FibGroupIntent, paths: PathByName): FibPathIntent[] {
+  return group.fallback.flatMap((uplink) => {
+    const path = paths.get(pathName(uplink, group.family));
+    return path?.usable ? [path] : [];
+  });
 }
 
 function blackholeRoute(prefix: Prefix, config: KernelConfig): WantedRoute {

@@ -10,7 +10,9 @@ import type { FoundObjects } from './objects.js';
 const FAMILIES: readonly Family[] = [4, 6];
 
 /** @throws NetlinkError */
-export async function findObjects(client: NetlinkClient): Promise<Omit<FoundObjects, 'foreignHolder'>> {
+export async function findObjects(
+  client: Pick<NetlinkClient, 'dumpAll'>,
+): Promise<Omit<FoundObjects, 'foreignHolder'>> {
   const [nexthops, routes, rules] = await Promise.all([
     client.dumpAll(dumpNexthopsRequest(), ({ payload }) => readNexthop(payload)),
     Promise.all(FAMILIES.map((family) => ownRoutes(client, family))),
@@ -19,14 +21,14 @@ export async function findObjects(client: NetlinkClient): Promise<Omit<FoundObje
   return { nexthops, routes: routes.flat(), rules: rules.flat() };
 }
 
-function ownRoutes(client: NetlinkClient, family: Family): Promise<RouteRecord[]> {
+function ownRoutes(client: Pick<NetlinkClient, 'dumpAll'>, family: Family): Promise<RouteRecord[]> {
   return client.dumpAll(dumpRoutesRequest(family, { protocol: RTPROT_DETOUR }), ({ payload }) => {
     const route = readRoute(payload);
     return route?.protocol === RTPROT_DETOUR ? route : null;
   });
 }
 
-function ownRules(client: NetlinkClient, family: Family): Promise<RuleRecord[]> {
+function ownRules(client: Pick<NetlinkClient, 'dumpAll'>, family: Family): Promise<RuleRecord[]> {
   return client.dumpAll(dumpRulesRequest(family), ({ payload }) => {
     const rule = readRule(payload);
     return rule?.protocol === RTPROT_DETOUR ? rule : null;

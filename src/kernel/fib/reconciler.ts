@@ -2,15 +2,18 @@
  * The only writer of Detour's routes, rules and nexthops. Each pass dumps, compares and writes the difference.
  *
  * Group switches overtake: they are one message, sent within the call. A pass that was asked for before a switch takes
- * the switch's members instead of its own, so that it does not undo it.
+ * the switch's members instead of its own, so that it does not undo it: those asked for until the dump is through go
+ * into what the pass derives, in the same turn in which its first slice leaves; one that comes between two slices ends
+ * the pass if a later slice writes that group, and the next pass derives anew.
  */
 import type { KernelConfig } from '../../config/types.js';
 import type { FibGroupIntent, FibIntent, FibReport } from '../../controller/ports.js';
 import { NLM_F_CREATE, NLM_F_REPLACE, RTM_NEWNEXTHOP, RTPROT_DETOUR } from '../netlink/constants.js';
 import { writeNexthopGroup } from '../codec/nexthop.js';
-import type { NetlinkClient } from '../netlink/client.js';
+import { SLICE_MESSAGES, type NetlinkClient } from '../netlink/client.js';
+import type { NetlinkError } from '../netlink/error.js';
 import { deriveGroup, deriveObjects, pathsByName, type PathByName } from './derive.js';
-import { diffObjects } from './diff.js';
+import { diffObjects, type Operation } from './diff.js';
 import { describe, requestOf } from './execute.js';
 import { findObjects } from './find.js';
 import { groupNexthopId, type FoundObjects } from './objects.js';
@@ -23,10 +26,12 @@ const NOTHING: FibIntent = { paths: [], groups: [], routes: [] };
 export interface ReconcilerOptions {
   config: KernelConfig;
   /** Writes; answers come in order. */
-  writer: NetlinkClient;
+  writer: Pick<NetlinkClient, 'execute'>;
   /** Dumps; apart, so that a switch's answer does not wait for one. */
-  reader: NetlinkClient;
+  reader: Pick<NetlinkClient, 'dumpAll'>;
   foreignHolder: FoundObjects['foreignHolder'];
+  /** For tests: so few that every moment of a pass lies between two slices. */
+  sliceMessages?: number;
 }
 
 export class FibReconciler {
@@ -36,7 +41,10 @@ export class FibReconciler {
   #foreignIds: ReadonlySet<number> = new Set();
   /** Counts calls, to tell which of an apply and a switch was asked for last. */
   #calls = 0;
+  /** By the group's nexthop id. */
   readonly #switches = new Map<number, { group: FibGroupIntent; call: number }>();
+  /** Counts what makes another pass necessary: switches asked for, and switches refused. */
+  #disturbances = 0;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -60,6 +68,7 @@ export class FibReconciler {
     const { config, writer } = this.#options;
     const id = groupNexthopId(config, group.groupIndex, group.family);
     this.#switches.set(id, { group, call: ++this.#calls });
+    this.#disturbances++;
     const spec = deriveGroup(group, this.#paths, config);
     // Without a usable member there is nothing to switch to: the next pass withdraws the routes.
     if (!spec) return { writes: 0, problems: [] };
@@ -70,36 +79,65 @@ export class FibReconciler {
       { type: RTM_NEWNEXTHOP, flags: NLM_F_CREATE | NLM_F_REPLACE, body: (body) => writeNexthopGroup(body, spec) },
     ]);
     if (!error) return { writes: 1, problems: [] };
+    this.#disturbances++;
     return { writes: 0, problems: [`switch group ${group.group} (IPv${group.family}): ${error.message}`] };
   }
 
   async #reconcile(intent: FibIntent, call: number): Promise<FibReport> {
     let writes = 0;
-    for (let pass = 1; ; pass++) {
-      const calls = this.#calls;
-      const { done, problems } = await this.#pass(this.#withSwitches(intent, call));
+    for (let pass = 1; ;) {
+      const { done, problems, disturbed } = await this.#pass(intent, call);
       writes += done;
-      const switched = [...this.#switches.values()].some((one) => one.call > calls);
-      // A pass without writes has found everything in place, or cannot help it.
-      if (pass === MAXIMUM_PASSES || (problems.length === 0 && !switched)) {
+      // Each such pass answers another switch, so they come to an end.
+      if (disturbed) continue;
+      if (pass++ === MAXIMUM_PASSES || problems.length === 0) {
         this.#forgetSwitches(call);
         return { writes, problems: shorten(problems) };
       }
     }
   }
 
-  async #pass(intent: FibIntent): Promise<{ done: number; problems: string[] }> {
-    const { config, reader, writer } = this.#options;
-    const found = await findObjects(reader);
+  async #pass(intent: FibIntent, call: number): Promise<{ done: number; problems: string[]; disturbed: boolean }> {
+    const { config, reader, foreignHolder } = this.#options;
+    const found: FoundObjects = { ...(await findObjects(reader)), foreignHolder };
+    // From here to the first slice nothing is waited for: a switch is either in what is derived now, or sent later.
+    const disturbances = this.#disturbances;
     this.#foreignIds = new Set(found.nexthops.filter((one) => one.protocol !== RTPROT_DETOUR).map((one) => one.id));
-    const wanted = deriveObjects(intent, config);
-    const { operations, problems } = diffObjects(wanted, { ...found, foreignHolder: this.#options.foreignHolder });
-    const errors = await writer.execute(operations.map(requestOf));
-    const refused = operations.flatMap((operation, index) => {
-      const error = errors[index];
-      return error ? [`${describe(operation)}: ${error.message}`] : [];
-    });
-    return { done: operations.length - refused.length, problems: [...problems, ...refused] };
+    const wanted = deriveObjects(this.#withSwitches(intent, call), config, found);
+    const { operations, problems } = diffObjects(wanted, found);
+    const errors = await this.#write(operations);
+    const refused = errors.flatMap((error, index) =>
+      error ? [`${describe(operations[index]!)}: ${error.message}`] : [],
+    );
+    return {
+      done: errors.length - refused.length,
+      problems: [...problems, ...refused],
+      disturbed: this.#disturbances !== disturbances,
+    };
+  }
+
+  /** @returns the answers; to fewer than all operations if a switch has made the rest obsolete */
+  async #write(operations: readonly Operation[]): Promise<(NetlinkError | null)[]> {
+    const errors: (NetlinkError | null)[] = [];
+    const derived = this.#calls;
+    let checked = derived;
+    const { writer, sliceMessages = SLICE_MESSAGES } = this.#options;
+    for (let start = 0; start < operations.length; start += sliceMessages) {
+      if (this.#calls !== checked) {
+        checked = this.#calls;
+        if (operations.slice(start).some((operation) => this.#undoesSwitch(operation, derived))) break;
+      }
+      errors.push(...(await writer.execute(operations.slice(start, start + sliceMessages).map(requestOf))));
+    }
+    return errors;
+  }
+
+  /** Writes or deletes a group that was switched after call number `derived`. */
+  #undoesSwitch(operation: Operation, derived: number): boolean {
+    if (operation.object !== 'group' && !(operation.object === 'nexthop' && operation.action === 'delete'))
+      return false;
+    const id = operation.object === 'group' ? operation.group.id : operation.id;
+    return (this.#switches.get(id)?.call ?? 0) > derived;
   }
 
   #withSwitches(intent: FibIntent, call: number): FibIntent {

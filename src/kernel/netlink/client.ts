@@ -19,7 +19,7 @@ import { NetlinkError, readAcknowledgement } from './error.js';
 import { MessageWriter, readMessages, type NetlinkMessage, type NetlinkRequest } from './message.js';
 
 /** Messages of one send: bounds the kernel's uninterrupted work, so that an urgent request need not wait long. */
-const SLICE_MESSAGES = 256;
+export const SLICE_MESSAGES = 256;
 const ANSWER_TIMEOUT_MS = 5_000;
 
 export type OpenNetlink = NativeAddon['openNetlink'];

@@ -10,6 +10,7 @@ import { routeKey } from '../../../src/kernel/fib/objects.js';
 import { ruleText } from '../../../src/kernel/codec/rule.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
+import type { WantedObjects } from '../../../src/kernel/fib/objects.js';
 import { ModelKernel } from './model-kernel.js';
 
 const config: KernelConfig = {
@@ -76,9 +77,12 @@ const SHAPE: Shape = {
   blackhole: false,
 };
 
+/** What is wanted where nothing matters that was found. */
+const derived = (intent: FibIntent): WantedObjects => deriveObjects(intent, config, new ModelKernel().found());
+
 describe('derivation', () => {
   const routesIn = (shape: Partial<Shape>, table: number): string[] =>
-    deriveObjects(intentOf({ ...SHAPE, ...shape }), config)
+    derived(intentOf({ ...SHAPE, ...shape }))
       .routes.filter((route) => route.table === table)
       .map(
         (route) => `${route.prefix.toString()} ${route.metric} ${route.target.kind}${route.create ? '' : ' if there'}`,
@@ -120,7 +124,7 @@ describe('derivation', () => {
 
   test('rules need a source only for source-bound traffic', () => {
     const rules = (sourced: boolean): string[] =>
-      deriveObjects(intentOf({ ...SHAPE, sourced, usable: [true] }), config).rules.map(ruleText);
+      derived(intentOf({ ...SHAPE, sourced, usable: [true] })).rules.map(ruleText);
     expect(rules(false)).toEqual(['ipv4: 6800: from all fwmark 0x6800 lookup 6800']);
     expect(rules(true)).toEqual([
       'ipv4: 6800: from all fwmark 0x6800 lookup 6800',
@@ -132,12 +136,12 @@ describe('derivation', () => {
   test('routes of one family never go by a group of the other', () => {
     const intent = intentOf(SHAPE);
     intent.routes.push({ prefix: Prefix.everything(6), target: { kind: 'group', groupIndex: 0 } });
-    expect(deriveObjects(intent, config).routes.every((route) => route.prefix.family === 4)).toBe(true);
+    expect(derived(intent).routes.every((route) => route.prefix.family === 4)).toBe(true);
   });
 });
 
 function run(kernel: ModelKernel, intent: FibIntent, after?: (kernel: ModelKernel) => void): Operation[] {
-  const { operations, problems } = diffObjects(deriveObjects(intent, config), kernel.found());
+  const { operations, problems } = diffObjects(deriveObjects(intent, config, kernel.found()), kernel.found());
   expect(problems).toEqual([]);
   for (const operation of operations) {
     const refusal = kernel.execute(operation);
@@ -179,7 +183,7 @@ describe('difference', () => {
 
   test('a nexthop where a group is wanted is deleted first', () => {
     const kernel = new ModelKernel();
-    const { nexthops } = deriveObjects(intentOf(SHAPE), config);
+    const { nexthops } = derived(intentOf(SHAPE));
     kernel.execute({ object: 'nexthop', action: 'create', nexthop: { ...nexthops[0]!, id: 680_000 + 0x4000 } });
     expect(inWords(run(kernel, intentOf(SHAPE))[0]!)).toBe('delete nexthop 696384');
   });
@@ -260,7 +264,7 @@ describe('on a model of the kernel, whatever the intents and whatever vanishes i
         kernel.nexthops = kernel.nexthops.map((one) => ({ ...one, protocol: 4 }));
         kernel.routes = kernel.routes.map((one) => ({ ...one, protocol: 4 }));
         const foreign = JSON.stringify([kernel.nexthops, kernel.routes]);
-        const { operations, problems } = diffObjects(deriveObjects(intentOf(shape), config), kernel.found());
+        const { operations, problems } = diffObjects(derived(intentOf(shape)), kernel.found());
         for (const operation of operations) expect(kernel.execute(operation)).toBe(null);
         const left = [kernel.nexthops, kernel.routes].map((list) => list.filter((one) => one.protocol === 4));
         expect(JSON.stringify(left)).toBe(foreign);
