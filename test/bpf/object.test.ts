@@ -1,5 +1,9 @@
-/** The object as user space sees it: types for the generator, map shapes as abi.h lists them, and that it loads. */
-import { readFileSync } from 'node:fs';
+/**
+ * The object as user space sees it: types for the generator, map shapes as abi.h lists them; and that every object of
+ * the build loads.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { enumNames, OBJECT_PATH, TestRouter } from '../helpers/bpf/test-router.js';
 import { BpfObject, MapType } from '../../src/libbpf/index.js';
@@ -66,6 +70,35 @@ describe.each(['detour_xdp', 'detour_xdp_frags'] as const)('%s', (program) => {
       expect(Number(verified?.[1])).toBeLessThan(VERIFIED_INSTRUCTIONS_LIMIT);
     } finally {
       router.close();
+    }
+  });
+});
+
+describe('every object of the build', () => {
+  const directory = dirname(OBJECT_PATH);
+  const endingWith = (path: string | URL, ending: string): string[] =>
+    readdirSync(path)
+      .filter((name) => name.endsWith(ending))
+      .map((name) => basename(name, ending))
+      .sort();
+  const sources = endingWith(new URL('../../bpf/', import.meta.url), '.bpf.c');
+
+  it('has a source, and every source was built', () => {
+    expect(sources).toContain('detour');
+    expect(endingWith(directory, '.bpf.o')).toEqual(sources);
+  });
+
+  // With the maps' own sizes, and one program at a time: a devmap does not serve programs with and without frags.
+  it.each(sources)('is accepted by this kernel, each of its programs: %s', (name) => {
+    const path = join(directory, `${name}.bpf.o`);
+    const all = BpfObject.open(path);
+    const { programNames } = all;
+    all.close();
+    expect(programNames.length).toBeGreaterThan(0);
+    for (const program of programNames) {
+      const object = BpfObject.open(path).selectPrograms([program]).load();
+      expect(object.program(program).fd).toBeGreaterThan(2);
+      object.close();
     }
   });
 });
