@@ -3,6 +3,7 @@ import type { GroupConfig } from '../config/types.js';
 import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import type { Controller } from './controller.js';
+import { ruleNotes } from './foreign-rules.js';
 import { forwardingOff } from './forwarding-off.js';
 import { lookup } from './lookup.js';
 import { families } from './policy.js';
@@ -56,10 +57,7 @@ export class LiveService implements ControllerService {
       ...(c.config.mode === 'active' ? forwardingOff(c.config, inputs.view.links.values(), inUse) : []),
     ];
     const allDown = c.allDown();
-    const notes = c.config.uplinks.flatMap((uplink) => {
-      const { by, reason } = forwardingOf(inputs, uplink);
-      return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is forwarded by the stack: ${reason}`] : [];
-    });
+    const notes = c.config.mode === 'active' ? this.#notes(inputs) : [];
     return {
       status: healthStatus({ groups: inputs.groups, paths: inputs.paths, allDown, problems }),
       mode: c.config.mode,
@@ -67,6 +65,16 @@ export class LiveService implements ControllerService {
       families: allDown,
       uptimeMs: Math.round((c.planes.clock.nowUs() - c.startedUs) / US_PER_MS),
     };
+  }
+
+  /** What works, but not as fast as it could. */
+  #notes(inputs: StatusInputs): string[] {
+    const { config, view } = inputs;
+    const byStack = config.uplinks.flatMap((uplink) => {
+      const { by, reason } = forwardingOf(inputs, uplink);
+      return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is forwarded by the stack: ${reason}`] : [];
+    });
+    return [...byStack, ...ruleNotes(view, config.kernel)];
   }
 
   uplinks(): UplinkStatus[] {

@@ -4,9 +4,10 @@ import type { GroupView, PathView } from '../engine/types.js';
 import type { IpAddress } from '../net/ip-address.js';
 import type { Prefix } from '../net/prefix.js';
 import type { UplinkFacts } from './facts.js';
+import { isOfTableLocal, outranksOurs } from './foreign-routes.js';
+import { ruleInForce } from './foreign-rules.js';
 import { placements } from './intents.js';
 import type { KernelRoute, KernelView } from './ports.js';
-import { isOfTableLocal, outranksOurs } from './routes.js';
 import type { LookupAnswer } from './service.js';
 
 export interface LookupInputs {
@@ -116,7 +117,25 @@ function byGroup(
   };
 }
 
+/**
+ * The answer by Detour's and the kernel's routes; where a policy rule of somebody else's may lead elsewhere, it says so,
+ * for only the kernel can tell.
+ */
 export function lookup(inputs: LookupInputs, to: IpAddress, from: IpAddress | null): LookupAnswer {
+  const answer = byRoutes(inputs, to, from);
+  const inForce = ruleInForce(inputs.view, inputs.config.kernel, to.family);
+  // Table local comes before other rules, and a blackhole drops whatever they say.
+  if (!inForce || answer.target === 'local' || answer.target === 'blackhole') return answer;
+  const forwardedBy = answer.forwardedBy === 'xdp' && inForce.asks === 'stack' ? 'stack' : answer.forwardedBy;
+  const why = [
+    ...answer.why,
+    `but the policy rule "${inForce.rule.text}" may lead it elsewhere: "ip route get" with the packet's source, ` +
+      `interface and mark tells`,
+  ];
+  return { ...answer, forwardedBy, why };
+}
+
+function byRoutes(inputs: LookupInputs, to: IpAddress, from: IpAddress | null): LookupAnswer {
   const base = { to: to.toString(), from: from?.toString() ?? null };
   const found = match(inputs, to);
   if (!found) {

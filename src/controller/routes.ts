@@ -2,73 +2,74 @@
  * Configured routes and the kernel's others -> the data plane's routes, so that both choose alike; and what a person
  * should know about them. Pure.
  */
-import type { KernelConfig } from '../config/types.js';
-import type { Prefix } from '../net/prefix.js';
+import type { Config } from '../config/types.js';
+import type { GroupView } from '../engine/types.js';
+import type { Family } from '../net/ip-address.js';
+import { foreignRoutes, isHidden } from './foreign-routes.js';
+import type { ForeignRoutes } from './foreign-routes.js';
+import { ruleInForce } from './foreign-rules.js';
 import { groupIdOf } from './ids.js';
 import type { Inputs } from './intents.js';
-import type { KernelRoute, KernelView, RouteIntent, RouteIntentTarget } from './ports.js';
+import type { GroupId, RouteIntent, RouteIntentTarget } from './ports.js';
 
-/** rtm_table number (linux/rtnetlink.h). */
-const RT_TABLE_LOCAL = 255;
+/** What the routes are made of besides the foreign ones. */
+interface Ingredients {
+  configured: Config['routes'];
+  /** By group and family: those that have a path. */
+  groupIds: ReadonlyMap<string, GroupId>;
+  /** Whom to ask instead of the data plane's own choice; null: nobody. */
+  asked: Record<Family, 'fib' | 'stack' | null>;
+}
 
-export const isOfTableLocal = (route: KernelRoute): boolean => route.table === RT_TABLE_LOCAL;
+const groupKey = (group: string, family: Family): string => `${family} ${group}`;
+
+const last = new WeakMap<ForeignRoutes, { configured: Config['routes']; rest: string; routes: RouteIntent[] }>();
 
 /**
- * A foreign route that the kernel prefers to Detour's of the same prefix: a better metric, or the same one, which
- * Detour finds occupied and leaves alone.
+ * Routes whose group exists in the route's family; the others are problems, reported by `routeProblems`.
+ * @returns the same array while nothing that it depends on is different
  */
-export function outranksOurs(route: KernelRoute, { table, metric }: KernelConfig): boolean {
-  return route.table === table && route.metric <= metric;
-}
-
-/** The kernel asks table local before every other: nothing below one of its prefixes is ever looked up elsewhere. */
-interface LocalRoutes {
-  targets: Map<string, RouteIntent>;
-  /** Prefixes of more than one address: loopback, or a whole network that an administrator made local. */
-  wide: Prefix[];
-}
-
-function localRoutes(view: KernelView): LocalRoutes {
-  const local: LocalRoutes = { targets: new Map(), wide: [] };
-  for (const { prefix, type, ...rest } of view.routes) {
-    if (rest.table !== RT_TABLE_LOCAL) continue;
-    local.targets.set(prefix.toString(), { prefix, target: { kind: type === 'multicast' ? 'stack' : 'local' } });
-    if (prefix.length < (prefix.family === 4 ? 32 : 128)) local.wide.push(prefix);
-  }
-  return local;
-}
-
-const isHidden = (prefix: Prefix, { targets, wide }: LocalRoutes): boolean =>
-  targets.has(prefix.toString()) || wide.some((cover) => cover.contains(prefix));
-
-/** What is unlike unicast the stack answers; unicast is asked of the kernel's FIB, packet by packet. */
-const foreignTarget = ({ type }: KernelRoute): RouteIntentTarget => ({ kind: type === 'unicast' ? 'fib' : 'stack' });
-
-/** Routes whose group exists in the route's family; the others are problems, reported by `routeProblems`. */
 export function routeIntents({ config, view, groups, groupIndex }: Inputs): RouteIntent[] {
-  const local = localRoutes(view);
-  const routes = new Map<string, RouteIntent>();
-  const outranked = new Set<string>();
-  for (const route of view.routes) {
-    if (isOfTableLocal(route) || isHidden(route.prefix, local)) continue;
-    const { prefix } = route;
+  const foreign = foreignRoutes(view.routes, config.kernel);
+  const asked = (family: Family) => ruleInForce(view, config.kernel, family)?.asks ?? null;
+  const ingredients: Ingredients = {
+    configured: config.routes,
+    groupIds: new Map(
+      groups.map(({ group, family }) => [groupKey(group, family), groupIdOf(groupIndex.of(group), family)]),
+    ),
+    asked: { 4: asked(4), 6: asked(6) },
+  };
+  const rest = JSON.stringify([ingredients.asked, ...ingredients.groupIds]);
+  const before = last.get(foreign);
+  if (before && before.configured === config.routes && before.rest === rest) return before.routes;
+  const routes = composed(foreign, ingredients);
+  last.set(foreign, { configured: config.routes, rest, routes });
+  return routes;
+}
+
+function composed(foreign: ForeignRoutes, { configured, groupIds, asked }: Ingredients): RouteIntent[] {
+  const routes = new Map(foreign.others);
+  for (const { prefix, target } of configured) {
     const key = prefix.toString();
-    const target = foreignTarget(route);
-    const known = routes.get(key);
-    // Of one prefix there may be several, by metric, table or type of service: the kernel knows which one counts.
-    routes.set(key, { prefix, target: known && known.target.kind !== target.kind ? { kind: 'fib' } : target });
-    if (outranksOurs(route, config.kernel)) outranked.add(key);
-  }
-  for (const { prefix, target } of config.routes) {
-    const key = prefix.toString();
-    if (outranked.has(key) || isHidden(prefix, local)) continue;
+    if (foreign.outranking.has(key) || isHidden(prefix, key, foreign)) continue;
+    const group = target.kind === 'group' ? groupIds.get(groupKey(target.group, prefix.family)) : undefined;
     if (target.kind === 'blackhole') routes.set(key, { prefix, target });
-    else if (groups.some((group) => group.group === target.group && group.family === prefix.family)) {
-      const group = groupIdOf(groupIndex.of(target.group), prefix.family);
-      routes.set(key, { prefix, target: { kind: 'group', group } });
-    }
+    else if (group !== undefined) routes.set(key, { prefix, target: { kind: 'group', group } });
   }
-  return [...local.targets.values(), ...routes.values()];
+  const agreed = [...routes.values()].map((route): RouteIntent => {
+    const target = agreeing(route.target, asked[route.prefix.family]);
+    return target === route.target ? route : { prefix: route.prefix, target };
+  });
+  return [...foreign.local.values(), ...agreed];
+}
+
+/**
+ * What the data plane may still do while a rule of others is in force. A blackhole stays one: it is there to drop.
+ * @param asked as in Ingredients
+ */
+function agreeing(target: RouteIntentTarget, asked: 'fib' | 'stack' | null): RouteIntentTarget {
+  if (asked === null || target.kind === 'blackhole' || target.kind === 'stack') return target;
+  return target.kind === asked ? target : { kind: asked };
 }
 
 /** What a person should know about the routes: conflicts with foreign ones, groups without a path in that family. */
@@ -76,15 +77,17 @@ export function routeProblems({
   config,
   view,
   groups,
-}: Pick<Inputs, 'config' | 'view' | 'groups'>): Map<string, string> {
+}: Pick<Inputs, 'config' | 'view'> & { groups: readonly GroupView[] }): Map<string, string> {
+  const { outranking } = foreignRoutes(view.routes, config.kernel);
+  const carried = new Set(groups.map(({ group, family }) => groupKey(group, family)));
   const problems = new Map<string, string>();
   for (const { prefix, target } of config.routes) {
     const key = prefix.toString();
-    if (target.kind === 'group' && !groups.some((g) => g.group === target.group && g.family === prefix.family)) {
+    if (target.kind === 'group' && !carried.has(groupKey(target.group, prefix.family))) {
       problems.set(key, `group ${target.group} has no uplink that carries IPv${prefix.family}`);
       continue;
     }
-    const better = view.routes.find((route) => outranksOurs(route, config.kernel) && route.prefix.equals(prefix));
+    const better = outranking.get(key);
     if (better) {
       const via = better.gateway ? ` via ${better.gateway.toString()}` : '';
       problems.set(

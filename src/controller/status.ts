@@ -1,6 +1,8 @@
 /** The controller's state in the words of service.ts. Pure. */
 import type { Config } from '../config/types.js';
 import type { AllDownView, GroupView, PathView } from '../engine/types.js';
+import type { Family } from '../net/ip-address.js';
+import { describeRuleInForce, ruleInForce } from './foreign-rules.js';
 import { nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { placements } from './intents.js';
@@ -63,17 +65,27 @@ export function uplinkStatuses(inputs: StatusInputs, counters: ReadonlyMap<NextH
 }
 
 export function routeStatuses(inputs: StatusInputs): RouteStatus[] {
-  const active = inputs.config.mode === 'active';
-  return inputs.config.routes.map(({ prefix, target }) => {
-    const problem = inputs.routeProblems.get(prefix.toString()) ?? null;
-    const carried =
-      target.kind === 'blackhole' ||
-      inputs.groups.some((g) => g.group === target.group && g.family === prefix.family && g.active.length > 0);
-    const group = target.kind === 'group' ? `group ${target.group}` : 'blackhole';
+  const { config, view } = inputs;
+  const active = config.mode === 'active';
+  const byRule = (family: Family): string | null => {
+    const inForce = active ? ruleInForce(view, config.kernel, family) : null;
+    return inForce && describeRuleInForce(inForce);
+  };
+  const ruled = { 4: byRule(4), 6: byRule(6) };
+  const carrying = new Set(inputs.groups.filter((g) => g.active.length > 0).map((g) => `${g.family} ${g.group}`));
+  return config.routes.map(({ prefix, target }) => {
+    const isGroup = target.kind === 'group';
+    const problem = inputs.routeProblems.get(prefix.toString()) ?? (isGroup ? ruled[prefix.family] : null);
+    const carried = !isGroup || carrying.has(`${prefix.family} ${target.group}`);
     const programmed = active && inputs.programmed && carried;
-    // Where the kernel prefers a foreign route, XDP asks the kernel: ours is not in the data plane.
+    // Where the kernel prefers a foreign route or rule, XDP asks the kernel: ours is not in the data plane.
     const xdp = programmed && problem === null;
-    return { prefix: prefix.toString(), target: group, programmed: { xdp, kernel: programmed }, problem };
+    return {
+      prefix: prefix.toString(),
+      target: isGroup ? `group ${target.group}` : 'blackhole',
+      programmed: { xdp, kernel: programmed },
+      problem,
+    };
   });
 }
 

@@ -2,6 +2,7 @@
 import type {
   FibIntent,
   FibReport,
+  ForeignRule,
   ForwardingIntent,
   ForwardingPlane,
   KernelChange,
@@ -43,6 +44,14 @@ export const route = (prefix: string, overrides: Partial<KernelRoute> = {}): Ker
   gateway: null,
   nexthopId: null,
   ...overrides,
+});
+
+/** By default one that XDP cannot follow. */
+export const foreignRule = (text: string, selects: ForeignRule['selects'] = 'more'): ForeignRule => ({
+  family: text.startsWith('ipv6') ? 6 : 4,
+  text,
+  selects,
+  allToTable: null,
 });
 
 /** eth1, eth2, ...: each with 10.0.<n>.2/24 and a resolved gateway 10.0.<n>.1. */

@@ -1,4 +1,5 @@
 /** Policy rules: struct fib_rule_hdr and FRA_* (<linux/fib_rules.h>). */
+import type { ForeignRule } from '../../controller/ports.js';
 import type { Family, IpAddress } from '../../net/ip-address.js';
 import { RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTM_GETRULE, RTPROT_DETOUR } from '../netlink/constants.js';
 import type { MessageWriter } from '../netlink/message.js';
@@ -21,10 +22,13 @@ const FRA_IIFNAME = 3;
 const FRA_GOTO = 4;
 const FRA_PRIORITY = 6;
 const FRA_FWMARK = 10;
+const FRA_FLOW = 11;
+const FRA_SUPPRESS_IFGROUP = 13;
 const FRA_SUPPRESS_PREFIXLEN = 14;
 const FRA_TABLE = 15;
 const FRA_FWMASK = 16;
 const FRA_OIFNAME = 17;
+const FRA_PAD = 18;
 const FRA_L3MDEV = 19;
 const FRA_UID_RANGE = 20;
 const FRA_PROTOCOL = 21;
@@ -32,6 +36,7 @@ const FRA_IP_PROTO = 22;
 const FRA_SPORT_RANGE = 23;
 const FRA_DPORT_RANGE = 24;
 const FR_ACT_TO_TBL = 1;
+const FR_ACT_NOP = 3;
 const ACTION_NAMES: Readonly<Record<number, string>> = { 3: 'nop', 6: 'blackhole', 7: 'unreachable', 8: 'prohibit' };
 const TABLE_NAMES: Readonly<Record<number, string>> = {
   [RT_TABLE_DEFAULT]: 'default',
@@ -45,6 +50,37 @@ const DEFAULT_RULES: Readonly<Record<number, number>> = {
   32767: RT_TABLE_DEFAULT,
 };
 
+/**
+ * Attributes that select by nothing else than source, destination and ingress interface, or that do not select.
+ * Whatever is not here, such as what a later kernel adds, counts as unknown to XDP.
+ */
+const ADDRESS_ATTRIBUTES: ReadonlySet<number> = new Set([
+  FRA_DST,
+  FRA_SRC,
+  FRA_IIFNAME,
+  FRA_GOTO,
+  FRA_PRIORITY,
+  FRA_FLOW, // a realm, for the routes found: no selector
+  FRA_SUPPRESS_IFGROUP,
+  FRA_SUPPRESS_PREFIXLEN,
+  FRA_TABLE,
+  FRA_PAD,
+  FRA_PROTOCOL,
+]);
+
+/** What the text spells out besides those. */
+const NAMED_ATTRIBUTES: ReadonlySet<number> = new Set([
+  ...ADDRESS_ATTRIBUTES,
+  FRA_FWMARK,
+  FRA_FWMASK,
+  FRA_OIFNAME,
+  FRA_L3MDEV,
+  FRA_UID_RANGE,
+  FRA_IP_PROTO,
+  FRA_SPORT_RANGE,
+  FRA_DPORT_RANGE,
+]);
+
 /** A rule as Detour makes them: `lookup table`, for a mark or for a source address. */
 export interface RuleSpec {
   family: Family;
@@ -56,11 +92,9 @@ export interface RuleSpec {
   suppressPrefixLength: number | null;
 }
 
-export interface RuleRecord {
-  family: Family;
+/** `text`: equal rules have equal texts. */
+export interface RuleRecord extends ForeignRule {
   protocol: number;
-  /** Everything the rule says, as `ip rule` would; equal rules have equal texts. */
-  text: string;
   /** One of the three that every namespace begins with. */
   isDefault: boolean;
   /** The message itself, to name exactly this rule when it is deleted. */
@@ -89,11 +123,15 @@ export function readRule(payload: Buffer): RuleRecord | null {
   const table = u32Of(attributes, FRA_TABLE) ?? payload.readUInt8(4);
   const selector = selectorText(payload, attributes, family);
   const action = actionText(payload, attributes, table);
+  const lookup = `lookup ${tableName(table)}`;
+  const selects = selection(payload, attributes);
   return {
     family,
     protocol: u8Of(attributes, FRA_PROTOCOL) ?? 0,
     text: `ipv${family}: ${priority}: ${selector} ${action}`,
-    isDefault: DEFAULT_RULES[priority] === table && selector === 'from all' && action === `lookup ${tableName(table)}`,
+    selects,
+    allToTable: selector === 'from all' && selects === 'addresses' && action === lookup ? table : null,
+    isDefault: DEFAULT_RULES[priority] === table && selector === 'from all' && action === lookup,
     payload: Buffer.from(payload),
   };
 }
@@ -117,6 +155,20 @@ export function writeRule(writer: MessageWriter, rule: RuleSpec): void {
   if (rule.source) writer.attribute(FRA_SRC, rule.source.bytes);
   if (rule.mark !== null) writer.attributeU32(FRA_FWMARK, rule.mark);
   if (rule.suppressPrefixLength !== null) writer.attributeU32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);
+}
+
+/**
+ * Which forwarded packets the rule can concern (fib_rule_match() and fib_rules_lookup(), net/core/fib_rules.c). They
+ * come in by an interface other than lo and have no egress interface yet. l3mdev rules are about members of a VRF,
+ * which carry no XDP program of ours.
+ */
+function selection(payload: Buffer, attributes: Attributes): ForeignRule['selects'] {
+  const isInverted = (payload.readUInt32LE(8) & FIB_RULE_INVERT) !== 0;
+  if (payload.readUInt8(7) === FR_ACT_NOP || attributes.has(FRA_L3MDEV)) return 'none';
+  const isLocal = attributes.has(FRA_OIFNAME) || stringOf(attributes, FRA_IIFNAME) === 'lo';
+  if (isLocal && !isInverted) return 'none';
+  const isOrdinary = [...attributes.keys()].every((type) => ADDRESS_ATTRIBUTES.has(type));
+  return isOrdinary && payload.readUInt8(3) === 0 ? 'addresses' : 'more';
 }
 
 function tableName(table: number): string {
@@ -152,6 +204,9 @@ function selectorText(payload: Buffer, attributes: Attributes, family: Family): 
     const range = attributes.get(type);
     if (range && range.length >= 4) parts.push(`${name} ${range.readUInt16LE(0)}-${range.readUInt16LE(2)}`);
   }
+  for (const [type, value] of attributes) {
+    if (!NAMED_ATTRIBUTES.has(type)) parts.push(`attribute ${type} 0x${value.toString('hex')}`);
+  }
   return parts.join(' ');
 }
 
@@ -163,6 +218,9 @@ function actionText(payload: Buffer, attributes: Attributes, table: number): str
   }
   // The kernel always reports it; -1 stands for none.
   const suppressed = i32Of(attributes, FRA_SUPPRESS_PREFIXLEN) ?? -1;
-  const suffix = suppressed < 0 ? '' : ` suppress_prefixlength ${suppressed}`;
+  const suppressedGroup = i32Of(attributes, FRA_SUPPRESS_IFGROUP) ?? -1;
+  const suffix =
+    (suppressed < 0 ? '' : ` suppress_prefixlength ${suppressed}`) +
+    (suppressedGroup < 0 ? '' : ` suppress_ifgroup ${suppressedGroup}`);
   return `lookup ${u8Of(attributes, FRA_L3MDEV) ? '[l3mdev-table]' : tableName(table)}${suffix}`;
 }

@@ -56,7 +56,9 @@ export class KernelState {
   #view: KernelView | null = null;
   /** The news of a lost carrier must not wait for thousands of routes that have not changed. */
   readonly #routes = new Flattened((slot: RouteSlot) => slot.routes);
-  readonly #rules = new Flattened((rule: RuleRecord) => [rule.text]);
+  readonly #rules = new Flattened(({ family, text, selects, allToTable }: RuleRecord) => [
+    { family, text, selects, allToTable },
+  ]);
   #routeResync: NodeJS.Immediate | null = null;
 
   private constructor(options: StateOptions) {

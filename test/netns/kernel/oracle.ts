@@ -31,7 +31,7 @@ export function view(kernel: KernelView, _space: Namespace): Lines {
       .map((one) => `${name(one.ifindex)} ${one.address.toString()} ${one.mac?.toString() ?? '-'} ${one.state}`)
       .sort(),
     routes: kernel.routes.map((one) => routeLine(one, name)).sort(),
-    rules: [...kernel.foreignRules].map((text) => text.replace(/^ipv\d: /, '')).sort(),
+    rules: kernel.foreignRules.map(({ text }) => text.replace(/^ipv\d: /, '')).sort(),
   };
 }
 

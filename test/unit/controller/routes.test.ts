@@ -4,7 +4,7 @@ import type { Inputs } from '../../../src/controller/intents.js';
 import type { KernelRoute } from '../../../src/controller/ports.js';
 import { routeIntents, routeProblems } from '../../../src/controller/routes.js';
 import { configOf } from '../../helpers/config.js';
-import { route, viewOf } from '../../helpers/fake-planes.js';
+import { foreignRule, route, viewOf } from '../../helpers/fake-planes.js';
 
 const config = configOf(`
 uplinks: {a: {interface: eth1, gateway: {ipv4: 10.0.1.1}}}
@@ -69,5 +69,81 @@ describe('routes of the data plane', () => {
       '0.0.0.0/0': 'group',
       '192.0.2.0/24': 'local',
     });
+  });
+});
+
+describe('while a policy rule of others is in force', () => {
+  const under = (selects: 'addresses' | 'more', family = 'ipv4'): Record<string, string> => {
+    const { view, ...rest } = inputs([
+      route('10.9.0.0/16'),
+      route('10.8.0.0/16', { type: 'prohibit' }),
+      route('10.0.1.2/32', { table: 255, type: 'local' }),
+    ]);
+    const foreignRules = [foreignRule(`${family}: 100: from 10.0.5.0/24 lookup 100`, selects)];
+    const intents = routeIntents({ ...rest, view: { ...view, foreignRules } });
+    return Object.fromEntries(intents.map(({ prefix, target }) => [prefix.toString(), target.kind]));
+  };
+  const always = { '192.0.2.0/24': 'blackhole', '10.0.1.2/32': 'local', '10.8.0.0/16': 'stack' };
+
+  it('that selects by addresses, groups are left to the FIB, which knows rules', () => {
+    expect(under('addresses')).toEqual({ ...always, '0.0.0.0/0': 'fib', '10.9.0.0/16': 'fib' });
+  });
+
+  it('that selects by a mark, everything but local and blackholes is left to the stack', () => {
+    expect(under('more')).toEqual({ ...always, '0.0.0.0/0': 'stack', '10.9.0.0/16': 'stack' });
+  });
+
+  it('of the other family, nothing is different', () => {
+    expect(under('more', 'ipv6')).toEqual({ ...always, '0.0.0.0/0': 'group', '10.9.0.0/16': 'fib' });
+  });
+});
+
+/** Counts how often somebody goes through it. */
+class CountedRoutes extends Array<KernelRoute> {
+  visits = 0;
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+  override [Symbol.iterator](): ReturnType<KernelRoute[][typeof Symbol.iterator]> {
+    this.visits++;
+    return super[Symbol.iterator]();
+  }
+  override find = (): never => {
+    throw new Error('a search of all routes');
+  };
+}
+
+describe('with many foreign routes', () => {
+  const counted = (...routes: KernelRoute[]): CountedRoutes => CountedRoutes.from(routes) as CountedRoutes;
+
+  it('a pass in which only a neighbour changed looks at none of them', () => {
+    const routes = counted(route('10.9.0.0/16'), route('10.8.0.0/16'));
+    const before = inputs(routes);
+    const first = routeIntents(before);
+    expect(routes.visits).toBe(1);
+    const groups = before.groups.map((group) => ({ ...group, active: [] }));
+    const again = routeIntents({ ...before, view: { ...before.view, neighbours: [] }, groups });
+    expect(again).toBe(first);
+    expect(routes.visits).toBe(1);
+  });
+
+  it('problems are found without going through them, however many routes are configured', () => {
+    const routes = counted(route('0.0.0.0/0', { metric: 1 }), route('192.0.2.0/24', { metric: 1 }));
+    const given = inputs(routes);
+    for (let read = 0; read < 3; read++) expect(routeProblems(given).size).toBe(2);
+    expect(routes.visits).toBe(1);
+  });
+
+  it.each<[string, (given: Inputs) => Inputs]>([
+    ['a route of others', (given) => ({ ...given, view: { ...given.view, routes: [route('10.7.0.0/16')] } })],
+    ['a rule of others', (given) => ({ ...given, view: { ...given.view, foreignRules: [foreignRule('ipv4: 1')] } })],
+    ['the configured routes', (given) => ({ ...given, config: { ...config, routes: [] } })],
+    ['the metric', (given) => ({ ...given, config: { ...config, kernel: { ...config.kernel, metric: 900 } } })],
+    ['a group that appears', (given) => ({ ...given, groups: [] })],
+  ])('%s makes them anew', (_what, change) => {
+    const given = inputs([route('0.0.0.0/0', { metric: 800 })]);
+    const before = JSON.stringify(routeIntents(given));
+    expect(JSON.stringify(routeIntents(change(given)))).not.toBe(before);
+    expect(JSON.stringify(routeIntents(given))).toBe(before);
   });
 });

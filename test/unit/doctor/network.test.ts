@@ -13,6 +13,7 @@ import type { NetfilterChain } from '../../../src/cli/doctor/sources/netfilter.j
 import type { KernelRoute } from '../../../src/controller/ports.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
+import { foreignRule } from '../../helpers/fake-planes.js';
 import { LINKS, lines, link, machine, view, type Machine } from '../../helpers/doctor.js';
 
 type Row = [description: string, check: Check, change: Machine, expected: string[]];
@@ -45,6 +46,10 @@ const chain = (change: Partial<NetfilterChain>): NetfilterChain => ({
   ...change,
 });
 
+const byMark = foreignRule('ipv4: 100: from all fwmark 0x1 lookup 100');
+const bySource = foreignRule('ipv4: 90: from 10.0.5.0/24 lookup 90', 'addresses');
+const ofThisMachine = foreignRule('ipv6: 80: from all iif lo lookup 80', 'none');
+
 const STACK = 'uplinks: {a: {interface: eth1, forwarding: stack}}';
 const VLAN = 'uplinks: {a: {interface: eth1.7}}\ninterfaces: [eth0]';
 const vlan = link(9, 'eth1.7', { kind: 'vlan', vlan: { parentIfindex: 3, id: 7, protocol: '802.1Q' } });
@@ -52,10 +57,29 @@ const vlan = link(9, 'eth1.7', { kind: 'vlan', vlan: { parentIfindex: 3, id: 7, 
 describe('the network', () => {
   test.each<Row>([
     [
-      'rules of others',
+      'rules of others that look at marks',
       rules,
-      { view: view(LINKS, { foreignRules: ['100: from all fwmark 0x1 lookup 100'] }) },
-      ["warn: others have rules that may go past Detour's routes: 100: from all fwmark 0x1 lookup 100"],
+      { view: view(LINKS, { foreignRules: [byMark, bySource, ofThisMachine] }) },
+      [
+        "warn: others have rules that may go past Detour's routes: " +
+          'ipv4: 100: from all fwmark 0x1 lookup 100; ipv4: 90: from 10.0.5.0/24 lookup 90; meanwhile the stack ' +
+          'forwards all of IPv4, for XDP cannot know what "ipv4: 100: from all fwmark 0x1 lookup 100" looks at',
+      ],
+    ],
+    [
+      'rules of others by source',
+      rules,
+      { view: view(LINKS, { foreignRules: [bySource] }) },
+      [
+        "warn: others have rules that may go past Detour's routes: ipv4: 90: from 10.0.5.0/24 lookup 90; meanwhile XDP " +
+          'asks the kernel where each IPv4 packet goes, which is slower',
+      ],
+    ],
+    [
+      "rules of others for this machine's own packets",
+      rules,
+      { view: view(LINKS, { foreignRules: [ofThisMachine] }) },
+      ["ok: others' do not concern forwarded packets: ipv6: 80: from all iif lo lookup 80"],
     ],
     [
       'a better default route',

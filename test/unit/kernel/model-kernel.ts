@@ -119,7 +119,15 @@ export class ModelKernel {
   #addRule({ rule }: Extract<Operation, { object: 'rule'; action: 'create' }>): string | null {
     const text = ruleText(rule);
     if (this.rules.some((one) => one.text === text)) return 'EEXIST';
-    this.rules.push({ family: rule.family, protocol: 68, text, isDefault: false, payload: Buffer.alloc(0) });
+    const selection = { selects: 'addresses', allToTable: null } as const;
+    this.rules.push({
+      family: rule.family,
+      protocol: 68,
+      text,
+      ...selection,
+      isDefault: false,
+      payload: Buffer.alloc(0),
+    });
     return null;
   }
 
