@@ -19,6 +19,7 @@ import { NextHopCounters, ReasonCounters } from './counters.js';
 import { GroupTable } from './group-table.js';
 import { InterfaceTable } from './interface-table.js';
 import { KernelMap, MAPPED_STRIDE_BYTES, MappedU32Array, WriteCounter } from './kernel-map.js';
+import { LinkWatch } from './link-watch.js';
 import { LivenessBitmap } from './liveness.js';
 import { loadDataPlane, type Loaded } from './loader.js';
 import { NextHopTable } from './next-hop-table.js';
@@ -46,7 +47,7 @@ export interface DataPlaneOptions {
 }
 
 export class DataPlane implements ForwardingPlane {
-  /** For the log: why pinned state was replaced. */
+  /** For the log: why pinned state was replaced, or what is not available. */
   readonly notes: readonly string[];
   /** Pinned maps of an earlier run are in use: liveness, counters and routes are as it left them. */
   readonly takenOver: boolean;
@@ -65,6 +66,7 @@ export class DataPlane implements ForwardingPlane {
   readonly #groups: GroupTable;
   readonly #routes: RouteTable[];
   readonly #liveness: LivenessBitmap;
+  readonly #links: LinkWatch;
   readonly #settings: Settings;
   readonly #nextHopCounters: NextHopCounters;
   readonly #reasonCounters: ReasonCounters;
@@ -122,6 +124,8 @@ export class DataPlane implements ForwardingPlane {
         this.#settings.cookieKey,
         native,
       );
+      // Last: nothing after it can fail and leave its thread behind.
+      this.#links = new LinkWatch(native, this.#map('liveness').fd, loaded.notes);
     } catch (error) {
       for (const memory of this.#mapped) memory.close();
       throw error;
@@ -136,6 +140,7 @@ export class DataPlane implements ForwardingPlane {
     for (const table of this.#routes) problems.push(...(await table.publish(intent.routes)));
     const ports = this.#attach(intent, problems);
     this.#retire(intent);
+    this.#writes.count += this.#liveness.restore();
     this.#isInherited = false;
     if (intent.forward) this.#settings.setForward(true);
     return { writes: this.#writes.count - before, ports, problems };
@@ -166,6 +171,7 @@ export class DataPlane implements ForwardingPlane {
   async close({ keep }: { keep: boolean }): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#links.close();
     this.replies.close();
     this.#xdp.close();
     if (!keep) this.#pins.removeAll();
@@ -192,6 +198,10 @@ export class DataPlane implements ForwardingPlane {
       ...this.#ports.publish(ports),
       ...this.#interfaces.publish(interfaces, ports, this.#ports),
       ...this.#nextHops.publish(nextHops, { interfaces, ports, portTable: this.#ports }),
+      ...this.#links.publish(
+        nextHops.filter(({ id }) => this.#nextHops.isPublished(id)),
+        interfaces,
+      ),
       ...this.#groups.publish(groups),
     ];
   }

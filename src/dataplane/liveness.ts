@@ -4,6 +4,10 @@ import type { MappedArray } from '../native.js';
 export class LivenessBitmap {
   readonly #memory: MappedArray;
   readonly #nextHops: number;
+  /** Next hops that we set last, not cleared. */
+  readonly #alive = new Set<number>();
+  /** Of those, the ones that somebody else had cleared when `restore` looked last. */
+  #missing = new Set<number>();
 
   constructor(memory: MappedArray, nextHops: number) {
     this.#memory = memory;
@@ -14,12 +18,27 @@ export class LivenessBitmap {
   set(nextHop: number, alive: boolean): boolean {
     const { offset, bit } = this.#locate(nextHop);
     const before = alive ? this.#memory.or64(offset, bit) : this.#memory.and64(offset, ~bit & ALL_BITS);
+    if (alive) this.#alive.add(nextHop);
+    else this.#alive.delete(nextHop);
     return ((before & bit) !== 0n) !== alive;
   }
 
   get(nextHop: number): boolean {
     const { offset, bit } = this.#locate(nextHop);
     return (this.#memory.load64(offset) & bit) !== 0n;
+  }
+
+  /**
+   * Sets again what others have cleared against the controller's last word. Only what was missing at the call before,
+   * too: when the watch over links has just cleared a bit, the controller is about to read why, and will agree.
+   * @returns bits set
+   */
+  restore(): number {
+    const missing = [...this.#alive].filter((nextHop) => !this.get(nextHop));
+    const overdue = missing.filter((nextHop) => this.#missing.has(nextHop));
+    this.#missing = new Set(missing);
+    for (const nextHop of overdue) this.set(nextHop, true);
+    return overdue.length;
   }
 
   #locate(nextHop: number): { offset: number; bit: bigint } {

@@ -46,6 +46,11 @@ export class NextHopTable {
     return ids;
   }
 
+  /** Names a row now. */
+  isPublished(id: number): boolean {
+    return id >= 1 && id < this.#slots.length && this.#slots.get(id) !== 0;
+  }
+
   publish(nextHops: readonly NextHopIntent[], around: NextHopSurroundings): string[] {
     const problems: string[] = [];
     const published = this.publishedIds();
