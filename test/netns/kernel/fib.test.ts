@@ -14,6 +14,7 @@ import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { until } from '../../helpers/poll.js';
 import { APPLIED } from './expected.js';
+import { Monitor } from './monitor.js';
 import { Namespace } from './namespace.js';
 
 const config: KernelConfig = {
@@ -98,6 +99,12 @@ function intent(family: Family, active: 'wan0' | 'wan1' | 'both' | 'none' = 'wan
       { prefix: Prefix.parse(family === 4 ? '192.0.2.128/25' : '2001:db8:dead::/48'), target: { kind: 'blackhole' } },
     ],
   };
+}
+
+/** As a controller asks for it that has just started. */
+function undecided(family: Family): FibIntent {
+  const wanted = intent(family, 'none');
+  return { ...wanted, groups: wanted.groups.map((one) => ({ ...one, fallback: ['wan0', 'wan1'], undecided: true })) };
 }
 
 /** Everything of ours, and everything there is. */
@@ -259,6 +266,29 @@ for (const family of [4, 6] as const) {
       await fib.close({ keep: false });
       expect(snapshot('ours')).toEqual([]);
       expect(snapshot('foreign')).toEqual(foreign);
+    });
+
+    test('a later start that has judged nobody changes nothing, and goes on once it has', async () => {
+      await fib.applyFib(intent(family, 'both'));
+      await fib.close({ keep: true });
+      const everything = (): unknown => [
+        space.json(`-${family} -N route show table all`).filter(({ table }) => table !== Monitor.markerTable),
+        space.json('nexthop show'),
+        space.json(`-${family} rule show`),
+      ];
+      const before = everything();
+      fib = await start();
+      const monitor = await Monitor.start(space);
+      try {
+        expect(await fib.applyFib(undecided(family))).toEqual({ writes: 0, problems: [] });
+        expect(await monitor.changes()).toEqual([]);
+        expect(everything()).toEqual(before);
+        expect((await fib.applyFib(intent(family))).problems).toEqual([]);
+        expect((await monitor.changes()).filter((line) => line.startsWith('Deleted'))).toEqual([]);
+        expect(snapshot('ours')).toEqual(APPLIED[family]);
+      } finally {
+        monitor.close();
+      }
     });
 
     test('what an earlier configuration left behind is cleaned up', async () => {
