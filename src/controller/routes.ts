@@ -64,12 +64,12 @@ function composed(foreign: ForeignRoutes, { configured, groupIds, asked }: Ingre
 }
 
 /**
- * What the data plane may still do while a rule of others is in force. A blackhole stays one: it is there to drop.
+ * What the data plane may still do while a rule of others is in force. A blackhole stays one: it is there to drop. What
+ * was left to the stack because of the route's type may have another route by the rule, so the FIB is asked, too.
  * @param asked as in Ingredients
  */
 function agreeing(target: RouteIntentTarget, asked: 'fib' | 'stack' | null): RouteIntentTarget {
-  if (asked === null || target.kind === 'blackhole' || target.kind === 'stack') return target;
-  return target.kind === asked ? target : { kind: asked };
+  return asked === null || target.kind === 'blackhole' || target.kind === asked ? target : { kind: asked };
 }
 
 /** What a person should know about the routes: conflicts with foreign ones, groups without a path in that family. */

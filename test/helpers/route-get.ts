@@ -19,9 +19,11 @@ interface Answer {
 export function routeGet(
   family: Family,
   destinations: readonly string[],
-  { from, iif }: { from: string; iif: string },
+  { from, iif, mark = 0 }: { from: string; iif: string; mark?: number },
 ): KernelChoice[] {
-  const input = destinations.map((to) => `route get ${to} from ${from} iif ${iif}\n`).join('');
+  const input = destinations
+    .map((to) => `route get ${to} from ${from} iif ${iif}${mark === 0 ? '' : ` mark ${mark}`}\n`)
+    .join('');
   const { stdout, stderr } = spawnSync('ip', [`-${family}`, '-json', '-force', '-batch', '-'], {
     input,
     encoding: 'utf8',
