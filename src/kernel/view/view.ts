@@ -3,10 +3,11 @@
  * changes that the kernel does not tell about, and from time to time as an audit.
  *
  * Links have a socket of their own, so that the news of a lost carrier never waits behind routes; it is told to the
- * callbacks within the same netlink callback. Everything else is told at the end of the event loop's turn.
+ * callbacks within the same netlink callback, before the next message is applied. Everything else is told at the end
+ * of the event loop's turn.
  */
 import type { KernelChange, KernelView } from '../../controller/ports.js';
-import { readLink, readLinkIndex } from '../codec/link.js';
+import { readLink, readLinkIndex, type LinkRecord } from '../codec/link.js';
 import { readAddress, addressKey } from '../codec/address.js';
 import { neighbourKey, readNeighbour, type NeighbourRecord } from '../codec/neighbour.js';
 import { readNetconf } from '../codec/netconf.js';
@@ -199,13 +200,15 @@ export class KernelState {
   #onLinkMessage({ type, payload }: NetlinkMessage): void {
     const { links } = this.#sources.collections;
     const ifindex = readLinkIndex(payload);
-    if (ifindex === null) return;
-    if (type === nl.RTM_DELLINK) {
-      if (links.delete(String(ifindex))) this.#linksChanged();
-    } else if (type === nl.RTM_NEWLINK) {
-      const link = readLink(payload);
-      if (link && links.set(String(ifindex), link)) this.#linksChanged();
-    }
+    if (ifindex === null || (type !== nl.RTM_NEWLINK && type !== nl.RTM_DELLINK)) return;
+    const key = String(ifindex);
+    const before = links.get(key);
+    const after = type === nl.RTM_NEWLINK ? readLink(payload) : null;
+    if (!(after ? links.set(key, after) : links.delete(key))) return;
+    this.#linksChanged();
+    // The next message of the datagram may take it back; then nobody would know that it was gone, and somebody who
+    // reads the same messages elsewhere may have acted on it already.
+    if (before && isLoss(before, after)) this.#notifier.flush();
   }
 
   #onMessage(message: NetlinkMessage): void {
@@ -301,4 +304,10 @@ export class KernelState {
     // Routes that used it go without a message.
     if (message.type === nl.RTM_DELNEXTHOP) this.#resyncRoutes();
   }
+}
+
+/** The link was there under this name and could send, and now it is not or cannot. */
+function isLoss(before: LinkRecord, after: LinkRecord | null): boolean {
+  if (!after || before.name !== after.name) return true;
+  return (before.adminUp && !after.adminUp) || (before.carrier && !after.carrier);
 }

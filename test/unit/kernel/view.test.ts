@@ -15,13 +15,13 @@ import { until } from '../../helpers/poll.js';
 const IFF_UP_AND_RUNNING = 0x1_0041;
 const IFF_UP_WITHOUT_CARRIER = 0x1;
 
-function linkPayload(flags: number, operstate: number): (writer: MessageWriter) => void {
+function linkPayload(flags: number, operstate: number, name = 'wan0'): (writer: MessageWriter) => void {
   return (writer) => {
     const header = Buffer.alloc(16);
     header.writeUInt16LE(1, 2);
     header.writeInt32LE(3, 4);
     header.writeUInt32LE(flags, 8);
-    writer.bytes(header).attributeString(3, 'wan0').attributeU8(16, operstate);
+    writer.bytes(header).attributeString(3, name).attributeU8(16, operstate);
   };
 }
 
@@ -29,6 +29,8 @@ function linkPayload(flags: number, operstate: number): (writer: MessageWriter) 
 class PlayedKernel {
   readonly sockets: { options: NetlinkSocketOptions; dumps: number }[] = [];
   answers = new Map<number, ((writer: MessageWriter) => void)[]>();
+  /** Errno with which every dump ends; 0: none. */
+  refusal = 0;
 
   open = (options: NetlinkSocketOptions) => {
     const portId = 100 + this.sockets.length;
@@ -40,7 +42,7 @@ class PlayedKernel {
         for (const { type, sequence } of readMessages(Buffer.from(bytes))) {
           socket.dumps++;
           const answers = (this.answers.get(type) ?? []).map((body) => message(type - 2, body, sequence, portId));
-          const done = message(nl.NLMSG_DONE, (writer) => void writer.bytes(Buffer.alloc(4)), sequence, portId);
+          const done = message(nl.NLMSG_DONE, (writer) => void writer.bytes(this.#result()), sequence, portId);
           setImmediate(() => options.onMessages(Buffer.concat([...answers, done])));
         }
       },
@@ -54,8 +56,20 @@ class PlayedKernel {
     this.#socketOf(group).options.onMessages(message(type, body, 0, portId));
   }
 
+  /** Several in one datagram. */
+  notifyTogether(group: number, notifications: { type: number; body: (writer: MessageWriter) => void }[]): void {
+    const messages = notifications.map(({ type, body }) => message(type, body, 0, 0));
+    this.#socketOf(group).options.onMessages(Buffer.concat(messages));
+  }
+
   overrun(group: number): void {
     this.#socketOf(group).options.onError('ENOBUFS');
+  }
+
+  #result(): Buffer {
+    const result = Buffer.alloc(4);
+    result.writeInt32LE(-this.refusal);
+    return result;
   }
 
   #socketOf(group: number): { options: NetlinkSocketOptions; dumps: number } {
@@ -104,6 +118,37 @@ describe('the view', () => {
     expect(told).toHaveLength(2);
   });
 
+  const lost = { type: nl.RTM_NEWLINK, body: linkPayload(IFF_UP_WITHOUT_CARRIER, 2) };
+  const shutDown = { type: nl.RTM_NEWLINK, body: linkPayload(0, 2) };
+  const found = { type: nl.RTM_NEWLINK, body: linkPayload(IFF_UP_AND_RUNNING, 6) };
+  const deleted = { type: nl.RTM_DELLINK, body: linkPayload(IFF_UP_AND_RUNNING, 6) };
+  const renamed = { type: nl.RTM_NEWLINK, body: linkPayload(IFF_UP_AND_RUNNING, 6, 'other0') };
+
+  test.each([
+    { what: 'a carrier that is lost and found again', together: [lost, found], states: [false, true] },
+    { what: 'each of two losses', together: [lost, found, lost, found], states: [false, false, true] },
+    { what: 'an interface that is shut down and set up again', together: [shutDown, found], states: [false, true] },
+    { what: 'a link that is deleted and made again', together: [deleted, found], states: [undefined, true] },
+    { what: 'a name that goes and comes back', together: [renamed, found], states: [undefined, true] },
+  ])('tells $what within one datagram', ({ together, states }) => {
+    kernel.notifyTogether(nl.RTNLGRP_LINK, together);
+    const seen = told.map(({ view }) => [...view.links.values()].find(({ name }) => name === 'wan0')?.carrier);
+    expect(seen).toEqual(states);
+    expect(told.every(({ changes }) => changes.includes('link'))).toBe(true);
+  });
+
+  test('tells news of a datagram that are no loss once', () => {
+    const mtu = (value: number) => ({
+      type: nl.RTM_NEWLINK,
+      body: (writer: MessageWriter): void => {
+        linkPayload(IFF_UP_AND_RUNNING, 6)(writer);
+        writer.attributeU32(4, value);
+      },
+    });
+    kernel.notifyTogether(nl.RTNLGRP_LINK, [mtu(1400), mtu(1401), mtu(1402)]);
+    expect(told.map(({ view }) => view.links.get(3)!.mtu)).toEqual([1402]);
+  });
+
   test('tells a burst of routes once, without a timer, and keeps what did not change as it was', async () => {
     const before = state.view();
     for (let i = 0; i < 100; i++) kernel.notify(nl.RTNLGRP_IPV4_ROUTE, nl.RTM_NEWROUTE, routePayload(i, 3));
@@ -133,6 +178,21 @@ describe('the view', () => {
     await until(() => told.some(({ changes }) => changes.includes('resync')), { what: 'the resync' });
     expect(told.every(({ view }) => view.routes.length === 2)).toBe(true);
     expect(state.view().routes.map((route) => route.prefix.toString())).toEqual(['10.0.1.0/24', '10.0.2.0/24']);
+  });
+
+  test.each([
+    { socket: 'links', group: nl.RTNLGRP_LINK },
+    { socket: 'everything else', group: nl.RTNLGRP_NEIGH },
+  ])('tells of an overrun of the socket for $socket also if the dumps show nothing new', async ({ group }) => {
+    kernel.overrun(group);
+    await until(() => told.length > 0, { what: 'the resync' });
+    expect(told.map(({ changes }) => changes)).toEqual([['resync']]);
+  });
+
+  test('tells of an overrun also if the kernel refuses every dump', async () => {
+    kernel.refusal = 16;
+    kernel.overrun(nl.RTNLGRP_LINK);
+    await until(() => told.some(({ changes }) => changes.includes('resync')), { what: 'the resync' });
   });
 });
 
