@@ -83,7 +83,10 @@ function describeFailedProbe(path: PathState, probe: ProbeSlot, nowUs: number): 
   return `${probe.name}: ${bad.length} of ${targets.length} targets failed, ${probe.quorum} must answer: ${figures}`;
 }
 
-/** "3 of 3 probes to 192.0.2.1 lost in 40 ms (no reply within 20 ms), last reply 61 ms before". */
+/**
+ * "3 of 3 probes to 192.0.2.1 lost (no reply within 20 ms), last reply seen 61 ms before". Samples come when a deadline
+ * is due, several at a time: the time between them says nothing of when probes were sent, so only this one is told.
+ */
 function describeLosses(target: TargetState, probe: ProbeSlot, nowUs: number): string {
   const losses = target.consecutiveLosses;
   if (losses === 0) {
@@ -92,10 +95,9 @@ function describeLosses(target: TargetState, probe: ProbeSlot, nowUs: number): s
   }
   // "3 of 3" while the verdict is being reached; afterwards the run only grows.
   const count = losses <= probe.failAfter ? `${losses} of ${probe.failAfter}` : `${losses}`;
-  const during = losses > 1 ? ` in ${formatUs(target.lastLossUs - target.lossRunStartUs)}` : '';
   const reply =
-    target.lastReplyUs === null ? 'no reply so far' : `last reply ${formatUs(nowUs - target.lastReplyUs)} before`;
-  return `${count} probes to ${target.target} lost${during} (${target.lastCause ?? 'no reply'}), ${reply}`;
+    target.lastReplyUs === null ? 'no reply so far' : `last reply seen ${formatUs(nowUs - target.lastReplyUs)} before`;
+  return `${count} probes to ${target.target} lost (${target.lastCause ?? 'no reply'}), ${reply}`;
 }
 
 /** "icmp: 192.0.2.1 in 850 us", or "icmp: 2 of 3 targets answer (...)". */

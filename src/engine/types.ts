@@ -169,7 +169,7 @@ export type TransitionRecord =
       from: PathStateName;
       to: PathStateName;
       alive: boolean;
-      /** In words and figures: "3 of 3 probes lost in 31 ms, last reply from 192.0.2.1 12 ms before". */
+      /** In words and figures: "icmp: 3 of 3 probes to 192.0.2.1 lost (no reply within 20 ms), last reply seen 61 ms before". */
       cause: string;
       atUs: number;
     }

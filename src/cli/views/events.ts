@@ -4,7 +4,7 @@ import { paint, printable, type Tone } from '../table.js';
 import { formatDurationMs, formatTime } from '../units.js';
 import { familyName } from './common.js';
 
-/** "2026-01-02 03:04:05.678 #12 fibre IPv4 up -> down: 3 of 3 probes lost in 31 ms". Never cut: it is a log. */
+/** "2026-01-02 03:04:05.678 #12 fibre IPv4 up -> down: icmp: 3 of 3 probes to 192.0.2.1 lost". Never cut: it is a log. */
 export function renderEvent(event: EventResource, color: boolean): string {
   const { text, tone } = describe(event.record);
   const prefix = paint(`${formatTime(event.time)} #${event.sequence}`, 'dim', color);

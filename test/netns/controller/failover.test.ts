@@ -58,7 +58,7 @@ describe('a router with two uplinks', () => {
       (event) => event.record.kind === 'path' && event.record.to === 'down',
     );
     expect(causes.map((event) => event.record.cause).join('\n')).toMatch(
-      /probes to .* lost in \d+ ms \(no reply within 20 ms\)/,
+      /\d+ of \d+ probes to .* lost \(no reply within 20 ms\), last reply seen \d+ ms before/,
     );
     run.lab.unsilence(0);
     await run.active('primary');

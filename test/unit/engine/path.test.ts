@@ -54,7 +54,7 @@ describe('init', () => {
     expect(world.path('a')).toMatchObject({ state: 'down', alive: false, failures: 1 });
     expect(world.path('a').damping.figureOfMerit).toBe(0);
     expect(world.path('a').cause).toBe(
-      'icmp: 3 of 3 probes to target-of-a lost in 40 ms (no reply within 20 ms), no reply so far',
+      'icmp: 3 of 3 probes to target-of-a lost (no reply within 20 ms), no reply so far',
     );
   });
 
@@ -92,7 +92,7 @@ describe('up', () => {
     const world = pair().replies('a').losses('a');
     expect(world.path('a')).toMatchObject({ state: 'suspect', alive: true });
     expect(world.path('a').cause).toBe(
-      'icmp: 1 of 3 probes to target-of-a lost (no reply within 20 ms), last reply 20 ms before',
+      'icmp: 1 of 3 probes to target-of-a lost (no reply within 20 ms), last reply seen 20 ms before',
     );
     expect(world.actions.some((action) => action.type === 'liveness')).toBe(false);
   });
@@ -108,7 +108,7 @@ describe('up', () => {
     world.losses('a', 2, { target: 't3' });
     expect(world.path('a').state).toBe('down');
     expect(world.path('a').cause).toMatch(
-      /^icmp: 2 of 3 targets failed, 2 must answer: 50 probes to t2 lost in 980 ms .*; 3 of 3 probes to t3 lost in 40 ms/,
+      /^icmp: 2 of 3 targets failed, 2 must answer: 50 probes to t2 lost \(.*\), last reply seen .*; 3 of 3 probes to t3 lost \(no reply/,
     );
   });
 
@@ -226,7 +226,7 @@ describe('suspect', () => {
     world.losses('a');
     expect(world.path('a')).toMatchObject({ state: 'down', alive: false, failures: 1 });
     expect(world.lastCause('a')).toBe(
-      'icmp: 3 of 3 probes to target-of-a lost in 40 ms (no reply within 20 ms), last reply 60 ms before',
+      'icmp: 3 of 3 probes to target-of-a lost (no reply within 20 ms), last reply seen 60 ms before',
     );
   });
 
