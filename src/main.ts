@@ -13,10 +13,11 @@ import { LateService } from './controller/late-service.js';
 import { LiveService } from './controller/live-service.js';
 import type { KernelFib } from './controller/ports.js';
 import { openDataplane } from './dataplane/index.js';
-import { DetourError } from './errors.js';
 import { createTelemetry } from './health/index.js';
+import { lockInstance } from './instance-lock.js';
 import { createKernelFib } from './kernel/index.js';
 import { native } from './native.js';
+import { requireCapabilities } from './privileges.js';
 import { systemClock } from './system-clock.js';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -34,14 +35,14 @@ export interface RunOptions {
 
 /** Things to close, in reverse order of opening, also after a failure half-way. */
 class Closing {
-  readonly #steps: { name: string; close: () => Promise<void> }[] = [];
+  readonly #steps: { name: string; close: () => void | Promise<void> }[] = [];
   readonly #log: Log;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  add(name: string, close: () => Promise<void>): void {
+  add(name: string, close: () => void | Promise<void>): void {
     this.#steps.push({ name, close });
   }
 
@@ -69,59 +70,85 @@ function raisePriority(log: Log): void {
   }
 }
 
-function requireRoot(what: string): void {
-  if (process.geteuid?.() !== 0) throw new DetourError('NOT_PERMITTED', { what });
-}
-
 function requireInterfaces(loaded: LoadedConfig, fib: KernelFib): void {
   const present = [...fib.view().links.values()].map((link) => link.name);
   const problems = checkInterfaces(loaded.config, loaded.positions, present);
   if (problems.length > 0) throw new ConfigError(loaded.positions.file, problems);
 }
 
+/** What a stop makes of whatever is being waited for. */
+class Stopped extends Error {}
+
 /** Resolves after a clean end. Nothing is attached, written or listened on before the configuration is found right. */
 export async function run(options: RunOptions): Promise<void> {
   const loaded = loadConfig(options.configFile);
-  requireRoot('detour run');
+  requireCapabilities('detour run');
   const { config } = loaded;
+  let controller: Controller | null = null;
   const log: Log = (level, text) => {
-    if (rank[level] >= rank[config.log.level]) options.log(level, text);
+    // A reload may have changed it.
+    if (rank[level] >= rank[(controller?.config ?? config).log.level]) options.log(level, text);
   };
+  const stopped = options.untilStopped.then((reason): never => {
+    throw new Stopped(reason);
+  });
+  // It may come when nothing is waited for.
+  stopped.catch(ignore);
+  const orStopped = <T>(work: Promise<T>): Promise<T> => Promise.race([work, stopped]);
   const closing = new Closing(log);
-  raisePriority(log);
   try {
-    const fib = await createKernelFib(config.kernel);
-    const closeFib = (): Promise<void> => fib.close({ keep: true });
-    closing.add('netlink', closeFib);
+    // Before anything is touched; released last.
+    closing.add('lock', lockInstance(config.dataplane.pinPath));
+    raisePriority(log);
+    const opening = createKernelFib(config.kernel);
+    // Also one that a stop did not wait for. Its failure is told by whoever waits.
+    closing.add('netlink', () => opening.then((fib) => fib.close({ keep: true }), ignore));
+    const fib = await orStopped(opening);
     requireInterfaces(loaded, fib);
     const service = new LateService();
-    // The socket first: whoever holds it is the one controller of this machine.
+    // Before the data plane: a socket that cannot be had must not cost a forwarding that an earlier run left in place.
     const api = await listen(service, config.api, {
       version: options.version,
       onFault: (error) => log('error', `api: ${messageOf(error)}`),
     });
     closing.add('api', () => api.close());
-    const controller = startController(loaded, fib, closing, log);
-    const live = new LiveService(controller);
-    service.attach(live);
-    let reloadWanted = false;
-    let reloadNow = (): void => void (reloadWanted = true);
-    // From the beginning: without a handler, a reload that comes during the start would end the process.
-    options.onReload(() => reloadNow());
-    await controller.start();
-    announce(log, api, controller);
-    for (const problem of live.health().problems) log('warn', problem);
-    reloadNow = () => reload(options.configFile, controller, fib, log);
-    if (reloadWanted) reloadNow();
-    log('info', `ending: ${await options.untilStopped}`);
+    controller = createController(loaded, fib, closing, log);
+    service.attach(new LiveService(controller));
+    const reloads = reloading(() => reload(options.configFile, controller!, fib, log));
+    options.onReload(reloads.request);
+    await orStopped(controller.start());
+    announce(log, api, controller, service);
+    reloads.begin();
+    await stopped;
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    log('info', `ending: ${error.message}`);
   } finally {
     await closing.all();
   }
 }
 
+const ignore = (): void => undefined;
+
+/** Requests that come before `begin` are one request at `begin`: unheard, SIGHUP would end the process. */
+function reloading(reloadNow: () => void): { request: () => void; begin: () => void } {
+  let begun = false;
+  let wanted = false;
+  return {
+    request: () => {
+      if (begun) reloadNow();
+      else wanted = true;
+    },
+    begin: () => {
+      begun = true;
+      if (wanted) reloadNow();
+    },
+  };
+}
+
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-function startController({ config }: LoadedConfig, fib: KernelFib, closing: Closing, log: Log): Controller {
+function createController({ config }: LoadedConfig, fib: KernelFib, closing: Closing, log: Log): Controller {
   const plane = openDataplane(config.dataplane);
   closing.add('data plane', () => plane.close({ keep: true }));
   for (const note of plane.notes) log('info', note);
@@ -134,7 +161,7 @@ function startController({ config }: LoadedConfig, fib: KernelFib, closing: Clos
   return controller;
 }
 
-function announce(log: Log, api: ApiListeners, controller: Controller): void {
+function announce(log: Log, api: ApiListeners, controller: Controller, service: LateService): void {
   for (const port of controller.ports) {
     const mode = port.xdp === 'none' ? 'no XDP, forwarded by the stack' : `XDP in ${port.xdp} mode`;
     log(
@@ -144,6 +171,7 @@ function announce(log: Log, api: ApiListeners, controller: Controller): void {
   }
   const mode = controller.config.mode === 'observe' ? 'observing only: nothing is changed' : 'forwarding';
   log('info', `ready, ${mode}; API at ${api.addresses.join(', ') || 'nowhere'}`);
+  for (const problem of service.health().problems) log('warn', problem);
 }
 
 /** A file that is wrong changes nothing: the running configuration stays. */

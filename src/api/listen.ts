@@ -78,7 +78,8 @@ function listenError(address: string, error: unknown): DetourError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof DetourError) return error;
   if (code === 'EACCES' || code === 'EPERM') {
-    return new DetourError('NOT_PERMITTED', { what: `listening on ${address}` }, { cause: error });
+    const remedy = 'choose an address or a place in "api" that the user of the controller may use, or run it as root';
+    return new DetourError('NOT_PERMITTED', { what: `listening on ${address}`, remedy }, { cause: error });
   }
   const reason = code === 'EADDRINUSE' ? 'the address is in use by another process' : message;
   return new DetourError('LISTEN_FAILED', { address, reason }, { cause: error });

@@ -36,7 +36,9 @@ export async function claimSocket(path: string): Promise<SocketClaim> {
     const reason = 'a file that is not a socket is there: remove it or choose another path';
     throw new DetourError('LISTEN_FAILED', { address: path, reason });
   }
-  if (present !== null && (await somebodyAnswers(path))) throw new DetourError('ALREADY_RUNNING', { socket: path });
+  if (present !== null && (await somebodyAnswers(path))) {
+    throw new DetourError('ALREADY_RUNNING', { who: `a controller answers at ${path}` });
+  }
   await unlink(temporaryPath).catch(ignoreMissing);
 
   let inode = 0n;
@@ -82,7 +84,8 @@ function ignoreMissing(error: NodeJS.ErrnoException): null {
 function refuse(path: string) {
   return (error: NodeJS.ErrnoException): never => {
     if (error.code === 'EACCES' || error.code === 'EPERM') {
-      throw new DetourError('NOT_PERMITTED', { what: `making ${dirname(path)}` }, { cause: error });
+      const remedy = 'choose a place for api.socket that the user of the controller may write to, or run it as root';
+      throw new DetourError('NOT_PERMITTED', { what: `making ${dirname(path)}`, remedy }, { cause: error });
     }
     throw new DetourError('LISTEN_FAILED', { address: path, reason: error.message }, { cause: error });
   };

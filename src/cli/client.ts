@@ -5,6 +5,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { DetourError, errorCatalogue, type ErrorCode } from '../errors.js';
+import { socketRemedy } from './socket-access.js';
 
 export type ApiTarget = { kind: 'socket'; path: string } | { kind: 'url'; url: URL; token: string | null };
 
@@ -101,7 +102,11 @@ export class ApiClient {
         return new DetourError('NOT_RUNNING', { socket }, { cause: error });
       case 'EACCES':
       case 'EPERM':
-        return new DetourError('NOT_PERMITTED', { what: `connecting to ${socket}` }, { cause: error });
+        return new DetourError(
+          'NOT_PERMITTED',
+          { what: `connecting to ${socket}`, remedy: socketRemedy(socket) },
+          { cause: error },
+        );
       case 'ABORT_ERR':
         return error;
       case undefined:

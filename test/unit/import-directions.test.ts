@@ -24,6 +24,8 @@ const allowed: Record<string, string[]> = {
   lab: ['*'],
   bench: ['*'],
   'system-clock.ts': ['type:controller'],
+  'privileges.ts': ['errors.ts'],
+  'instance-lock.ts': ['native.ts', 'errors.ts'],
   'main.ts': ['*'],
 };
 

@@ -32,8 +32,17 @@ export function registerRun(program: Command, context: CliContext): void {
       } catch (error) {
         if (error instanceof ConfigError) for (const problem of error.problems) context.err(formatProblem(problem));
         throw error;
+      } finally {
+        endAnyway();
       }
     });
+}
+
+const LEFT_OPEN_MS = 2000;
+
+/** What failed to close may hold the event loop; the kernel closes it with the process. Exits with the code set by then. */
+function endAnyway(): void {
+  setTimeout(() => process.exit(), LEFT_OPEN_MS).unref();
 }
 
 /** SIGTERM or SIGINT ends cleanly, however often it is told. A second Ctrl-C ends at once: the next start cleans up. */
