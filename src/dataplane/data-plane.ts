@@ -102,7 +102,7 @@ export class DataPlane implements ForwardingPlane {
     this.takenOver = this.#isInherited = loaded.takenOver;
     try {
       const slots = this.#mapU32('next_hop_slots');
-      this.#liveness = new LivenessBitmap(this.#mapMemory('liveness'), slots.length);
+      this.#liveness = new LivenessBitmap(this.#mapMemory('liveness'), slots.length, nowMs);
       this.#settings = new Settings(this.#mapMemory('settings'), this.#writes);
       this.#nextHopCounters = new NextHopCounters(this.#map('next_hop_counters'), native);
       this.#reasonCounters = new ReasonCounters(this.#map('reason_counters'), native);
@@ -140,7 +140,6 @@ export class DataPlane implements ForwardingPlane {
     for (const table of this.#routes) problems.push(...(await table.publish(intent.routes)));
     const ports = this.#attach(intent, problems);
     this.#retire(intent);
-    this.#writes.count += this.#liveness.restore();
     this.#isInherited = false;
     if (intent.forward) this.#settings.setForward(true);
     return { writes: this.#writes.count - before, ports, problems };

@@ -1,25 +1,36 @@
 /** The liveness bitmap: one bit per next hop, one atomic instruction per change. The most urgent write there is. */
 import type { MappedArray } from '../native.js';
 
+/**
+ * The watch over links clears bits before the controller knows why. For so long, the controller's repeating what it said
+ * before is not taken as news; afterwards its word counts, whoever cleared the bit. Longer than an event loop is late,
+ * shorter than anybody waits for a repair.
+ */
+const WATCH_HAS_THE_WORD_MS = 1000;
+
 export class LivenessBitmap {
   readonly #memory: MappedArray;
   readonly #nextHops: number;
-  /** Next hops that we set last, not cleared. */
+  readonly #nowMs: () => number;
+  /** Next hops that the controller called alive last. */
   readonly #alive = new Set<number>();
-  /** Of those, the ones that somebody else had cleared when `restore` looked last. */
-  #missing = new Set<number>();
+  /** Of those, the ones whose bit was found cleared by somebody else, and when (ms). */
+  readonly #missedMs = new Map<number, number>();
 
-  constructor(memory: MappedArray, nextHops: number) {
+  constructor(memory: MappedArray, nextHops: number, nowMs: () => number) {
     this.#memory = memory;
     this.#nextHops = nextHops;
+    this.#nowMs = nowMs;
   }
 
-  /** @returns true when the bit was different before. @throws RangeError for an id that does not exist */
+  /** @returns true when the bit was different before, and was changed. @throws RangeError for an id that does not exist */
   set(nextHop: number, alive: boolean): boolean {
     const { offset, bit } = this.#locate(nextHop);
+    if (alive && this.#isTooSoon(nextHop)) return false;
     const before = alive ? this.#memory.or64(offset, bit) : this.#memory.and64(offset, ~bit & ALL_BITS);
     if (alive) this.#alive.add(nextHop);
     else this.#alive.delete(nextHop);
+    this.#missedMs.delete(nextHop);
     return ((before & bit) !== 0n) !== alive;
   }
 
@@ -28,17 +39,12 @@ export class LivenessBitmap {
     return (this.#memory.load64(offset) & bit) !== 0n;
   }
 
-  /**
-   * Sets again what others have cleared against the controller's last word. Only what was missing at the call before,
-   * too: when the watch over links has just cleared a bit, the controller is about to read why, and will agree.
-   * @returns bits set
-   */
-  restore(): number {
-    const missing = [...this.#alive].filter((nextHop) => !this.get(nextHop));
-    const overdue = missing.filter((nextHop) => this.#missing.has(nextHop));
-    this.#missing = new Set(missing);
-    for (const nextHop of overdue) this.set(nextHop, true);
-    return overdue.length;
+  /** "Alive" said again of a bit that was set and is no more, and not missed for long. */
+  #isTooSoon(nextHop: number): boolean {
+    if (!this.#alive.has(nextHop) || this.get(nextHop)) return false;
+    const sinceMs = this.#missedMs.get(nextHop) ?? this.#nowMs();
+    this.#missedMs.set(nextHop, sinceMs);
+    return this.#nowMs() - sinceMs < WATCH_HAS_THE_WORD_MS;
   }
 
   #locate(nextHop: number): { offset: number; bit: bigint } {
