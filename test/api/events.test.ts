@@ -92,7 +92,7 @@ test('the list carries the cause of a transition in words', async () => {
       kind: 'path',
       from: 'up',
       to: 'down',
-      cause: expect.stringContaining('3 of 3 probes lost'),
+      cause: expect.stringContaining('3 of 3 probes to 198.51.100.1 lost'),
     }),
   });
 });

@@ -51,7 +51,7 @@ export function fakePath(uplink: string, family: Family, overrides: Partial<Path
     alive: true,
     kept: null,
     sinceUs: FAKE_NOW_US - 192_000_000,
-    cause: '3 of 3 probes answered',
+    cause: `icmp-1: reply from ${family === 4 ? '198.51.100.1' : '2001:db8:f::1'} in 12 ms`,
     heldUntilUs: null,
     damping: { figureOfMerit: 0, suppressed: false },
     failures: 0,
@@ -107,7 +107,7 @@ function initialUplinks(): UplinkStatus[] {
         fakePath('lte', 6, {
           state: 'down',
           alive: false,
-          cause: '3 of 3 probes lost in 31 ms, last reply from 2001:db8:f::1 12 ms before',
+          cause: 'icmp-1: 3 of 3 probes to 2001:db8:f::1 lost (no reply within 20 ms), last reply seen 61 ms before',
           failures: 3,
           transmitted: { packets: 0n, bytes: 0n },
           targets: [
@@ -186,7 +186,7 @@ export class FakeService implements ControllerService {
   summary: HealthSummary = {
     status: 'degraded',
     mode: 'active',
-    problems: ['lte IPv6 is down: 3 of 3 probes lost in 31 ms'],
+    problems: ['uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)'],
     families: ([4, 6] as const).map((family) => ({
       family,
       suspected: false,
@@ -236,7 +236,7 @@ export class FakeService implements ControllerService {
   /** One entry of each kind, so that a reader meets them all. */
   recordOneOfEach(): void {
     const atUs = this.clock.nowUs();
-    const lost = '3 of 3 probes lost in 31 ms, last reply from 198.51.100.1 12 ms before';
+    const lost = 'icmp-1: 3 of 3 probes to 198.51.100.1 lost (no reply within 20 ms), last reply seen 61 ms before';
     this.record({ kind: 'path', uplink: 'fibre', family: 4, from: 'up', to: 'down', alive: false, cause: lost, atUs });
     this.record({
       kind: 'group',

@@ -32,24 +32,23 @@ describe('status', () => {
     expect(text(renderStatus(snapshotOf(new FakeService()), plain))).toMatchInlineSnapshot(`
       "
       detour: degraded, active, running for 1 h
-      ! lte IPv6 is down: 3 of 3 probes lost in 31 ms
+      ! uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)
 
       UPLINK  IP  STATE        SINCE   LOSS  LATENCY  JITTER     SENT  CAUSE
-      fibre   v4  up        3 m 12 s    0 %  12.3 ms  210 us  18.4 EB  3 of 3 probes …
-              v6  up        3 m 12 s    0 %  12.3 ms  210 us  98.8 MB  3 of 3 probes …
-      lte     v4  degraded  3 m 12 s    2 %   181 ms  9.4 ms  98.8 MB  latency 181 ms…
-              v6  down      3 m 12 s  100 %        -       -      0 B  3 of 3 probes …
+      fibre   v4  up        3 m 12 s    0 %  12.3 ms  210 us  18.4 EB  icmp-1: reply …
+              v6  up        3 m 12 s    0 %  12.3 ms  210 us  98.8 MB  icmp-1: reply …
+      lte     v4  degraded  3 m 12 s    2 %   181 ms  9.4 ms  98.8 MB  see below
+              v6  down      3 m 12 s  100 %        -       -      0 B  see below
 
       lte IPv4 degraded: latency 181 ms over the limit of 150 ms at 198.51.100.1
         (icmp-1)
-      lte IPv6 down: 3 of 3 probes lost in 31 ms, last reply from 2001:db8:f::1 12 ms
-        before
+      lte IPv6 down: icmp-1: 3 of 3 probes to 2001:db8:f::1 lost (no reply within 20
+        ms), last reply seen 61 ms before
 
       GROUP     IP    ACTIVE  ORDER        CAUSE
       internet  IPv4  fibre   fibre > lte  configured order
       internet  IPv6  fibre   fibre > lte  configured order
 
-      lte is served by the stack: wwan0 has no Ethernet header (raw IP)
       eth1 runs XDP in generic mode: the driver has no native XDP
       "
     `);
@@ -67,6 +66,32 @@ describe('status', () => {
     expect(lines[1]).toBe('! every IPv4 path is down: fibre is kept in use');
     expect(lines.find((line) => line.startsWith('fibre   v4'))).toMatch(/ down\* /);
     expect(lines.join(' ')).toContain(`fibre IPv4 down: no carrier; still in use: last good path: every`);
+  });
+
+  it('says everything once: what the table holds is not below it, and groups do not repeat their members', () => {
+    const service = new FakeService();
+    const cause = 'link down: interface eth1 has no carrier';
+    for (const path of service.uplinkList[0]!.paths) Object.assign(path, { state: 'down', cause });
+    for (const view of service.groupList) view.cause = `fibre is down: ${cause}`;
+    const times = (width: number, what: string): number =>
+      renderStatus(snapshotOf(service), { width, color: false }).join(' ').replace(/ +/g, ' ').split(what).length - 1;
+    // Wide: in the two rows of the table. Narrow: in one sentence for both families.
+    expect(times(200, cause)).toBe(2);
+    expect(times(80, cause)).toBe(1);
+    expect(times(80, 'fibre IPv4 and IPv6 down:')).toBe(1);
+    expect(times(80, 'see below')).toBe(4);
+    expect(times(80, 'fibre is down')).toBe(2);
+    expect(times(80, 'has no Ethernet header')).toBe(1);
+  });
+
+  it('in observe mode says at the top that nothing is changed, and not of each uplink', () => {
+    const service = new FakeService();
+    Object.assign(service.summary, { mode: 'observe', problems: [] });
+    const reason = 'mode is observe: Detour changes nothing';
+    for (const uplink of service.uplinkList) uplink.forwarding = { by: 'stack', reason };
+    const lines = renderStatus(snapshotOf(service), plain);
+    expect(lines[0]).toContain('observing only: nothing is changed');
+    expect(lines.join('\n')).not.toContain('mode is observe');
   });
 
   it('shows rates against an earlier snapshot, and none when the counter began anew', () => {
@@ -150,6 +175,19 @@ describe('every view', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('routes', () => {
+  it('name a problem once with the prefixes that share it', () => {
+    const route = (prefix: string, problem: string | null) =>
+      presentRoute({ prefix, target: 'group g', programmed: { xdp: false, kernel: true }, problem });
+    const shared = Array.from({ length: 5 }, (_, index) => route(`10.${index}.0.0/16`, 'a rule of others'));
+    const lines = renderRoutes([...shared, route('::/0', null), route('10.9.0.0/16', 'another')], plain);
+    expect(lines.slice(-2)).toEqual([
+      '! 10.0.0.0/16, 10.1.0.0/16, 10.2.0.0/16 and 2 more: a rule of others',
+      '! 10.9.0.0/16: another',
+    ]);
   });
 });
 

@@ -3,7 +3,7 @@ import type { GroupResource } from '../../api/resources/group.js';
 import type { HealthResource } from '../../api/resources/health.js';
 import type { InterfaceResource } from '../../api/resources/interface.js';
 import type { PathResource, UplinkResource } from '../../api/resources/uplink.js';
-import { paint, renderTable, type Cell } from '../table.js';
+import { paint, printable, renderTable, type Cell } from '../table.js';
 import { wrap } from '../text.js';
 import { formatBytes, formatDurationMs, formatLatencyUs, formatPercent, formatRate } from '../units.js';
 import { bestWindow, familyName, stateCell, type ViewOptions } from './common.js';
@@ -29,9 +29,8 @@ export function renderStatus(
 ): string[] {
   const sections = [
     headline(snapshot.health, options),
-    pathTable(snapshot.uplinks, options, earlier),
-    explanations(snapshot.uplinks, options),
-    snapshot.groups.length === 0 ? [] : groupTable(snapshot.groups, options),
+    ...pathSections(snapshot.uplinks, options, earlier),
+    snapshot.groups.length === 0 ? [] : groupTable(withoutPathCauses(snapshot), options),
     servedByStack(snapshot, options),
   ].filter((lines) => lines.length > 0);
   return sections.flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
@@ -54,8 +53,25 @@ function headline(health: HealthResource, options: ViewOptions): string[] {
   ];
 }
 
-function pathTable(uplinks: UplinkResource[], options: ViewOptions, earlier: EarlierSnapshot | null): string[] {
-  if (uplinks.length === 0) return ['no uplinks'];
+/** The table, and below it in full what it had to cut of paths that are not simply up. Nothing is said twice. */
+function pathSections(uplinks: UplinkResource[], options: ViewOptions, earlier: EarlierSnapshot | null): string[][] {
+  if (uplinks.length === 0) return [['no uplinks']];
+  const whole = pathTable(uplinks, options, earlier, (path) => path.cause);
+  const isBelow = (path: PathResource): boolean => {
+    if (path.kept !== null) return true;
+    return path.state !== 'up' && !whole.some((line) => line.endsWith(printable(path.cause).trimEnd()));
+  };
+  const below = explanations(uplinks, isBelow, options);
+  if (below.length === 0) return [whole];
+  return [pathTable(uplinks, options, earlier, (path) => (isBelow(path) ? 'see below' : path.cause)), below];
+}
+
+function pathTable(
+  uplinks: UplinkResource[],
+  options: ViewOptions,
+  earlier: EarlierSnapshot | null,
+  causeOf: (path: PathResource) => string,
+): string[] {
   const rows = uplinks.flatMap((uplink) =>
     uplink.paths.map((path, index): Cell[] => {
       const window = bestWindow(path);
@@ -69,7 +85,7 @@ function pathTable(uplinks: UplinkResource[], options: ViewOptions, earlier: Ear
         formatLatencyUs(window?.latencyUs ?? null),
         formatLatencyUs(window?.jitterUs ?? null),
         trafficCell(uplink.name, path, earlier),
-        path.cause,
+        causeOf(path),
       ];
     }),
   );
@@ -101,24 +117,43 @@ function trafficCell(uplink: string, path: PathResource, earlier: EarlierSnapsho
   return bytes < 0n ? '-' : formatRate(bytes, earlier.elapsedMs);
 }
 
-/** The whole cause of every path that is not simply up: the table may have cut it. */
-function explanations(uplinks: UplinkResource[], options: ViewOptions): string[] {
-  return uplinks.flatMap((uplink) =>
-    uplink.paths
-      .filter((path) => path.state !== 'up' || path.kept !== null)
-      .flatMap((path) => {
-        const kept = path.kept === null ? '' : `; still in use: ${path.kept}`;
-        return wrap(`${uplink.name} ${familyName(path.family)} ${path.state}: ${path.cause}${kept}`, options.width);
-      }),
-  );
+/** Whole causes; families of one uplink that fare alike share a sentence. */
+function explanations(
+  uplinks: UplinkResource[],
+  isWanted: (path: PathResource) => boolean,
+  options: ViewOptions,
+): string[] {
+  return uplinks.flatMap((uplink) => {
+    const families = new Map<string, string[]>();
+    for (const path of uplink.paths.filter(isWanted)) {
+      const kept = path.kept === null ? '' : `; still in use: ${path.kept}`;
+      const text = `${path.state}: ${path.cause}${kept}`;
+      families.set(text, [...(families.get(text) ?? []), familyName(path.family)]);
+    }
+    return [...families].flatMap(([text, names]) =>
+      wrap(`${uplink.name} ${names.join(' and ')} ${text}`, options.width),
+    );
+  });
 }
 
-/** What XDP does not serve as well as it could, each with its reason. */
-function servedByStack({ uplinks, interfaces }: StatusSnapshot, options: ViewOptions): string[] {
+/** "fibre is down", not "fibre is down: <the cause that stands with the path>". */
+function withoutPathCauses({ uplinks, groups }: StatusSnapshot): GroupResource[] {
+  const paths = uplinks.flatMap((uplink) => uplink.paths);
+  return groups.map((group) => {
+    const told = paths.find(({ family, cause }) => family === group.family && group.cause.endsWith(`: ${cause}`));
+    return told ? { ...group, cause: group.cause.slice(0, -`: ${told.cause}`.length) } : group;
+  });
+}
+
+/** What XDP does not serve as well as it could, each with its reason, unless the head of the page says so already. */
+function servedByStack({ health, uplinks, interfaces }: StatusSnapshot, options: ViewOptions): string[] {
   const byStack = uplinks.filter((uplink) => uplink.forwarding.by === 'stack');
-  const lines = byStack.map(
-    ({ name, forwarding }) => `${name} is served by the stack: ${forwarding.reason ?? 'configured'}`,
-  );
+  const isTold = (reason: string | null): boolean =>
+    health.mode === 'observe' ||
+    (reason !== null && health.problems.some((problem) => problem.endsWith(`: ${reason}`)));
+  const lines = byStack
+    .filter(({ forwarding }) => !isTold(forwarding.reason))
+    .map(({ name, forwarding }) => `${name} is served by the stack: ${forwarding.reason ?? 'configured'}`);
   for (const { name, xdp, reason } of interfaces) {
     // The uplink's line has said it already.
     if (xdp === 'native' || byStack.some((uplink) => uplink.interface === name)) continue;
