@@ -44,7 +44,13 @@ export class PinDirectory {
         remedy: 'mount it: mount -t bpf bpf /sys/fs/bpf (or set dataplane.pin_path below a mounted one)',
       });
     }
-    mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    try {
+      mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const remedy = 'run it as root, or make that directory and give it to the user of the controller';
+      throw new DetourError('NOT_PERMITTED', { what: `making ${this.path}`, remedy }, { cause: error });
+    }
   }
 
   /** Removes the pins of maps; programs that use them keep them alive. */
@@ -62,8 +68,18 @@ export class PinDirectory {
       removed.push(`${LINK_PREFIX}${ifindex}`);
     }
     removed.push(...this.removeMaps());
-    if (existsSync(this.path) && readdirSync(this.path).length === 0) rmdirSync(this.path);
+    this.#removeDirectory();
     return removed;
+  }
+
+  /** Unless others have something in it, or somebody else made it for us, who may not remove it from its parent. */
+  #removeDirectory(): void {
+    if (!existsSync(this.path) || readdirSync(this.path).length > 0) return;
+    try {
+      rmdirSync(this.path);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+    }
   }
 
   /** Detaches at once, even if another process still holds the link. */
@@ -90,4 +106,10 @@ export class PinDirectory {
  */
 export function unload(pinPath: string): string[] {
   return new PinDirectory(pinPath).removeAll();
+}
+
+/** The file system's permissions say no. */
+function isRefusal(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EACCES' || code === 'EPERM';
 }

@@ -113,3 +113,18 @@ export function getJson<T>(socketPath: string, path: string): Promise<T> {
     call.end();
   });
 }
+
+/** uid and gid that own nothing in the namespaces of the tests. */
+export const NOBODY = 65534;
+
+/**
+ * What stands before a command that runs as user nobody with these capabilities ("+net_admin,+bpf"; "" for none) and
+ * with a /run/detour of its own, as systemd's RuntimeDirectory= would make it.
+ */
+export function asNobody(capabilities: string): string[] {
+  const own = `mount -t tmpfs -o uid=${NOBODY},mode=755 tmpfs /run/detour && exec "$@"`;
+  const set = capabilities === '' ? ['-all'] : [`-all,${capabilities}`];
+  const user = ['--reuid', String(NOBODY), '--regid', String(NOBODY), '--clear-groups', '--no-new-privs'];
+  const rights = [`--inh-caps=${set.join()}`, `--ambient-caps=${set.join()}`, `--bounding-set=${set.join()}`];
+  return ['unshare', '--mount', 'sh', '-ec', own, 'sh', 'setpriv', ...user, ...rights];
+}
