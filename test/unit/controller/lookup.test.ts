@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest';
+import { allFacts } from '../../../src/controller/facts.js';
+import { lookup } from '../../../src/controller/lookup.js';
+import type { LookupInputs } from '../../../src/controller/lookup.js';
+import type { KernelRoute } from '../../../src/controller/ports.js';
+import type { LookupAnswer } from '../../../src/controller/service.js';
+import type { GroupView, PathView } from '../../../src/engine/types.js';
+import { IpAddress } from '../../../src/net/ip-address.js';
+import { configOf } from '../../helpers/config.js';
+import { foreignRule, route, viewOf } from '../../helpers/fake-planes.js';
+
+const text = (more = ''): string => `
+uplinks:
+  a: {interface: eth1, gateway: 10.0.1.1${more}}
+  b: {interface: eth2, gateway: 10.0.2.1}
+groups: {net: {tiers: [[a], [b]]}}
+routes:
+  - {to: 0.0.0.0/0, group: net}
+  - {to: "::/0", group: net}
+  - {to: 192.0.2.0/24, blackhole: true}
+`;
+
+const path = (uplink: string, change: Partial<PathView> = {}): PathView => ({
+  uplink,
+  family: 4,
+  state: 'up',
+  alive: true,
+  kept: null,
+  sinceUs: 0,
+  cause: `${uplink} answers`,
+  heldUntilUs: null,
+  damping: { figureOfMerit: 0, suppressed: false },
+  failures: 0,
+  targets: [],
+  ...change,
+});
+
+function inputs(routes: KernelRoute[] = [], active: string[] = ['a'], config = configOf(text())): LookupInputs {
+  const view = viewOf(2, routes);
+  const order = [[{ uplink: 'a', weight: 1 }], [{ uplink: 'b', weight: 1 }]];
+  const group: GroupView = { group: 'net', family: 4, order, active, forced: null, cause: '' };
+  return { config, view, facts: allFacts(config, view), groups: [group], paths: [path('a'), path('b')] };
+}
+
+const ask = (given: LookupInputs, to: string): LookupAnswer => lookup(given, IpAddress.parse(to), null);
+const short = ({ prefix, target, uplink, interface: device, gateway, forwardedBy }: LookupAnswer): string =>
+  `${prefix} ${target} ${uplink} ${device} ${gateway} ${forwardedBy}`;
+
+const via = (gateway: string, ifindex: number): Partial<KernelRoute> => ({
+  gateway: IpAddress.parse(gateway),
+  ifindex,
+});
+
+describe('what a packet meets', () => {
+  test.each<[string, KernelRoute[], to: string, expected: string]>([
+    ['the default group', [], '203.0.113.1', '0.0.0.0/0 group net a eth1 10.0.1.1 xdp'],
+    ['a configured blackhole', [], '192.0.2.9', '192.0.2.0/24 blackhole null null null none'],
+    ['a group without a path in the family', [], '2001:db8::1', '::/0 group net null null null none'],
+    [
+      'a longer route of others',
+      [route('203.0.113.0/24', via('10.0.2.9', 2))],
+      '203.0.113.1',
+      '203.0.113.0/24 kernel unicast null eth2 10.0.2.9 xdp',
+    ],
+    [
+      'a route of others that the kernel prefers',
+      [route('0.0.0.0/0', { metric: 10, ...via('10.0.2.9', 2) })],
+      '203.0.113.1',
+      '0.0.0.0/0 kernel unicast null eth2 10.0.2.9 xdp',
+    ],
+    [
+      'a route of others that is worse',
+      [route('0.0.0.0/0', { metric: 11, ...via('10.0.2.9', 2) })],
+      '203.0.113.1',
+      '0.0.0.0/0 group net a eth1 10.0.1.1 xdp',
+    ],
+    [
+      'the best of two routes of others',
+      [route('203.0.113.0/24', { metric: 7, ifindex: 1 }), route('203.0.113.0/24', { metric: 5, ifindex: 2 })],
+      '203.0.113.1',
+      '203.0.113.0/24 kernel unicast null eth2 null xdp',
+    ],
+    [
+      'table local, although something is longer',
+      [route('203.0.112.0/20', { table: 255, type: 'local' }), route('203.0.113.0/24')],
+      '203.0.113.1',
+      '203.0.112.0/20 local null eth1 null stack',
+    ],
+    [
+      'an unreachable route of others',
+      [route('203.0.113.0/24', { type: 'unreachable', ifindex: null })],
+      '203.0.113.1',
+      '203.0.113.0/24 kernel unreachable null null null none',
+    ],
+    [
+      'a route by an interface that is not configured',
+      [route('203.0.113.0/24', { ifindex: 77 })],
+      '203.0.113.1',
+      '203.0.113.0/24 kernel unicast null null null stack',
+    ],
+  ])('%s', (_what, routes, to, expected) => {
+    expect(short(ask(inputs(routes), to))).toBe(expected);
+  });
+
+  test('nothing at all', () => {
+    const given = inputs();
+    const answer = ask({ ...given, config: { ...given.config, routes: [] } }, '203.0.113.1');
+    expect([answer.prefix, answer.why]).toEqual([null, ['no route matches 203.0.113.1: the stack answers']]);
+  });
+
+  test('a group that shares flows: all of its members, and why each', () => {
+    const answer = ask(inputs([], ['a', 'b']), '203.0.113.1');
+    expect(answer.uplink).toBe('a, b');
+    expect(answer.why.slice(1)).toEqual([
+      "a, b share the flows by weight; the flow's hash decides",
+      'a is up: a answers',
+      'b is up: b answers',
+    ]);
+  });
+
+  test('a path that is kept: why it is kept, not why it is down', () => {
+    const given = inputs();
+    const answer = ask({ ...given, paths: [path('a', { state: 'down', kept: 'the last good one' })] }, '203.0.113.1');
+    expect(answer.why.at(-1)).toBe('a is down: the last good one');
+  });
+
+  test.each([
+    ['forwarding: stack', configOf(text(', forwarding: stack'))],
+    ['observe mode', configOf(`mode: observe${text()}`)],
+  ])('%s: the stack', (_what, config) => {
+    expect(ask(inputs([], ['a'], config), '203.0.113.1').forwardedBy).toBe('stack');
+  });
+});
+
+describe('under a policy rule of others', () => {
+  const under = (selects: 'none' | 'addresses' | 'more', to: string): [string, string | undefined] => {
+    const given = inputs();
+    const foreignRules = [foreignRule('ipv4: 7: from all fwmark 1 lookup 7', selects)];
+    const { forwardedBy, why } = ask({ ...given, view: { ...given.view, foreignRules } }, to);
+    return [forwardedBy, why.find((step) => step.includes('policy rule'))];
+  };
+
+  test.each([
+    ['none', 'xdp'],
+    ['addresses', 'xdp'],
+    ['more', 'stack'],
+  ] as const)('that selects by %s, it is %s that forwards', (selects, forwardedBy) => {
+    const [by, step] = under(selects, '203.0.113.1');
+    expect([by, step !== undefined]).toEqual([forwardedBy, selects !== 'none']);
+  });
+
+  test('a blackhole drops all the same', () => {
+    expect(under('more', '192.0.2.9')).toEqual(['none', undefined]);
+  });
+});
