@@ -1,5 +1,6 @@
 /** A network namespace with veth pairs to a second one, for the tests of src/kernel. */
 import { execFileSync } from 'node:child_process';
+import { until } from '../../helpers/poll.js';
 
 let made = 0;
 
@@ -18,6 +19,9 @@ export class Namespace {
     try {
       for (const name of [this.name, this.far]) {
         run('ip', ['netns', 'add', name]);
+        // Link-local addresses would be tentative for a second, and their routes come in the middle of a test.
+        const dad = ['all', 'default'].map((where) => `net.ipv6.conf.${where}.accept_dad=0`);
+        run('ip', ['netns', 'exec', name, 'sysctl', '-qw', ...dad]);
         run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
       }
     } catch (error) {
@@ -67,6 +71,24 @@ export class Namespace {
     this.farIp(`link set ${name} up`);
     this.ip(`link set ${name} up`);
     return { name, ifindex: this.ifindexOf(name) };
+  }
+
+  /**
+   * Until the kernel has added by itself what belongs to the near ends: carriers, and link-local addresses with their
+   * routes. That takes a moment on a busy machine.
+   */
+  async settled(): Promise<void> {
+    interface Shown {
+      operstate: string;
+      link_type: string;
+      addr_info: { scope: string; family: string; tentative?: boolean }[];
+    }
+    const isSettled = ({ operstate, link_type, addr_info }: Shown): boolean =>
+      link_type === 'loopback' ||
+      (operstate === 'UP' &&
+        addr_info.some(({ scope, family }) => family === 'inet6' && scope === 'link') &&
+        addr_info.every(({ tentative }) => tentative !== true));
+    await until(() => this.json<Shown>('address show').every(isSettled), { what: 'links with all their addresses' });
   }
 
   ifindexOf(name: string): number {

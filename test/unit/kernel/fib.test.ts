@@ -214,7 +214,7 @@ function happen(kernel: ModelKernel, { kind, at }: Mishap): void {
   else list.splice(index, 1);
 }
 
-describe('on a model of the kernel, whatever the intents and whatever vanishes in between', () => {
+describe('on a model of the kernel, whatever the intents and whatever vanishes in between', { timeout: 60_000 }, () => {
   test('no operation is refused, the next difference is empty, and nothing of ours is left after a withdrawal', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(shapes, mishaps), { minLength: 1, maxLength: 5 }), (steps) => {

@@ -20,6 +20,9 @@ const config: KernelConfig = {
 const GROUP_ID = 680_000 + 0x4000;
 const UPLINKS = [0, 1, 2] as const;
 
+/** Thousands of runs, on a machine that may be busy. */
+const BUSY = { timeout: 60_000 };
+
 /** Indices of the active members; the others stand behind. */
 type Members = readonly number[];
 
@@ -119,71 +122,75 @@ class Scene {
 
 const wantedText = (active: Members): string => active.map((index) => 680_000 + 2 * index).join();
 
-describe.each([{ sliceMessages: 1 }, { sliceMessages: 256 }])('in slices of $sliceMessages', ({ sliceMessages }) => {
-  test('a switch at any moment of a pass, and a second one at any later moment, hold', async () => {
-    const quiet = new Scene(sliceMessages);
-    quiet.apply([0]);
-    await quiet.settle();
-    quiet.apply([0, 1], 2);
-    const moments = await quiet.settle();
-    expect(moments).toBeGreaterThan(10);
-    for (let first = 0; first < moments; first++) {
-      for (let second = first; second < moments; second++) {
+describe.each([{ sliceMessages: 1 }, { sliceMessages: 256 }])(
+  'in slices of $sliceMessages',
+  BUSY,
+  ({ sliceMessages }) => {
+    test('a switch at any moment of a pass, and a second one at any later moment, hold', async () => {
+      const quiet = new Scene(sliceMessages);
+      quiet.apply([0]);
+      await quiet.settle();
+      quiet.apply([0, 1], 2);
+      const moments = await quiet.settle();
+      expect(moments).toBeGreaterThan(10);
+      for (let first = 0; first < moments; first++) {
+        for (let second = first; second < moments; second++) {
+          const scene = new Scene(sliceMessages);
+          scene.apply([0]);
+          await scene.settle();
+          scene.apply([0, 1], 2);
+          for (let moment = 0; moment <= second; moment++) {
+            if (moment === first) scene.switch([2]);
+            if (moment === second) scene.switch([1]);
+            await scene.step(0);
+          }
+          await scene.settle();
+        }
+      }
+    });
+
+    test('a switch holds that comes at any moment while a pass withdraws the group', async () => {
+      const scenes = [];
+      for (let moment = 0, over = false; !over; moment++) {
         const scene = new Scene(sliceMessages);
         scene.apply([0]);
         await scene.settle();
-        scene.apply([0, 1], 2);
-        for (let moment = 0; moment <= second; moment++) {
-          if (moment === first) scene.switch([2]);
-          if (moment === second) scene.switch([1]);
-          await scene.step(0);
-        }
+        scene.apply([]);
+        for (let step = 0; step < moment; step++) await scene.step(0);
+        over = moment > 0 && scene.sockets.pending === 0;
+        scene.switch([1]);
         await scene.settle();
-      }
-    }
-  });
-
-  test('a switch holds that comes at any moment while a pass withdraws the group', async () => {
-    const scenes = [];
-    for (let moment = 0, over = false; !over; moment++) {
-      const scene = new Scene(sliceMessages);
-      scene.apply([0]);
-      await scene.settle();
-      scene.apply([]);
-      for (let step = 0; step < moment; step++) await scene.step(0);
-      over = moment > 0 && scene.sockets.pending === 0;
-      scene.switch([1]);
-      await scene.settle();
-      await scene.applyWhatWasAsked();
-      scenes.push(scene);
-    }
-    expect(scenes.length).toBeGreaterThan(10);
-  });
-
-  test('whatever the order of applies, switches, dumps and answers, the last one asked for is what there is', async () => {
-    const members = fc.subarray([...UPLINKS]);
-    const action = fc.oneof(
-      {
-        weight: 1,
-        arbitrary: fc.record({ kind: fc.constant('apply' as const), members, gateway: fc.constantFrom(1, 2) }),
-      },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('switch' as const), members }) },
-      { weight: 8, arbitrary: fc.record({ kind: fc.constant('step' as const), pick: fc.nat(20) }) },
-    );
-    await fc.assert(
-      fc.asyncProperty(members, fc.array(action, { maxLength: 60 }), async (start, actions) => {
-        const scene = new Scene(sliceMessages);
-        scene.apply(start);
-        for (const one of actions) {
-          if (one.kind === 'step') await scene.step(one.pick);
-          else if (one.kind === 'apply') scene.apply(one.members, one.gateway);
-          else scene.switch(one.members);
-        }
-        // A switch to nobody sends nothing: the apply that follows withdraws.
-        if (scene.asked.length > 0) await scene.settle();
         await scene.applyWhatWasAsked();
-      }),
-      { seed: 4, numRuns: 200 },
-    );
-  });
-});
+        scenes.push(scene);
+      }
+      expect(scenes.length).toBeGreaterThan(10);
+    });
+
+    test('whatever the order of applies, switches, dumps and answers, the last one asked for is what there is', async () => {
+      const members = fc.subarray([...UPLINKS]);
+      const action = fc.oneof(
+        {
+          weight: 1,
+          arbitrary: fc.record({ kind: fc.constant('apply' as const), members, gateway: fc.constantFrom(1, 2) }),
+        },
+        { weight: 2, arbitrary: fc.record({ kind: fc.constant('switch' as const), members }) },
+        { weight: 8, arbitrary: fc.record({ kind: fc.constant('step' as const), pick: fc.nat(20) }) },
+      );
+      await fc.assert(
+        fc.asyncProperty(members, fc.array(action, { maxLength: 60 }), async (start, actions) => {
+          const scene = new Scene(sliceMessages);
+          scene.apply(start);
+          for (const one of actions) {
+            if (one.kind === 'step') await scene.step(one.pick);
+            else if (one.kind === 'apply') scene.apply(one.members, one.gateway);
+            else scene.switch(one.members);
+          }
+          // A switch to nobody sends nothing: the apply that follows withdraws.
+          if (scene.asked.length > 0) await scene.settle();
+          await scene.applyWhatWasAsked();
+        }),
+        { seed: 4, numRuns: 200 },
+      );
+    });
+  },
+);

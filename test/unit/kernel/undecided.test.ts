@@ -192,7 +192,7 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   prefixes: indices,
 });
 
-describe('whatever an earlier run left and whatever is configured now', () => {
+describe('whatever an earlier run left and whatever is configured now', { timeout: 60_000 }, () => {
   test('exactly what today could have been made for the group is kept, and the next pass writes nothing', () => {
     fc.assert(
       fc.property(fc.array(shapes, { minLength: 1, maxLength: 3 }), shapes, (earlier, shape) => {
