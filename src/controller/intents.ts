@@ -54,7 +54,8 @@ function portIntents(placed: Iterable<Placement>): PortIntent[] {
   for (const { port, redirectOk } of placed) {
     if (!port) continue;
     const redirectUntold = port.xdpRedirectTarget === null;
-    ports.set(port.ifindex, { ifindex: port.ifindex, name: port.name, redirectOk, redirectUntold });
+    const redirectFragmentsOk = port.xdpRedirectFragments === true;
+    ports.set(port.ifindex, { ifindex: port.ifindex, name: port.name, redirectOk, redirectUntold, redirectFragmentsOk });
   }
   return [...ports.values()];
 }

@@ -155,6 +155,8 @@ export interface KernelLink {
   rpFilter: number;
   /** NETDEV_XDP_ACT_NDO_XMIT of the netdev family (6.3+); null: the kernel does not say. */
   xdpRedirectTarget: boolean | null;
+  /** NETDEV_XDP_ACT_NDO_XMIT_SG, the same for frames of several buffers; null: the kernel does not say. */
+  xdpRedirectFragments: boolean | null;
 }
 
 export interface KernelAddress {

@@ -43,6 +43,7 @@ export function link(ifindex: number, name: string, change: Partial<KernelLink> 
     forwarding: { 4: true, 6: true },
     rpFilter: 0,
     xdpRedirectTarget: true,
+    xdpRedirectFragments: true,
     ...change,
   };
 }

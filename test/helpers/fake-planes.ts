@@ -31,6 +31,7 @@ export const link = (ifindex: number, name: string): KernelLink => ({
   forwarding: { 4: true, 6: true },
   rpFilter: 0,
   xdpRedirectTarget: true,
+  xdpRedirectFragments: true,
 });
 
 export const route = (prefix: string, overrides: Partial<KernelRoute> = {}): KernelRoute => ({

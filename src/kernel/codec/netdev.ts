@@ -24,6 +24,8 @@ const NETDEV_A_DEV_IFINDEX = 1;
 const NETDEV_A_DEV_XDP_FEATURES = 3;
 /** The device has ndo_xdp_xmit now: it takes redirected frames. */
 const NETDEV_XDP_ACT_NDO_XMIT = 1n << 2n;
+/** And of those it takes the ones that consist of several buffers. */
+const NETDEV_XDP_ACT_NDO_XMIT_SG = 1n << 6n;
 
 export interface NetdevFamily {
   id: number;
@@ -66,6 +68,8 @@ export interface XdpFeatures {
   ifindex: number;
   /** Takes redirected frames; null: the device is gone. */
   redirectTarget: boolean | null;
+  /** Takes redirected frames of several buffers; null: the device is gone. */
+  redirectFragments: boolean | null;
 }
 
 /** Answer to dev-get, or a notification; null: neither. */
@@ -74,7 +78,12 @@ export function readXdpFeatures(payload: Buffer): XdpFeatures | null {
   const attributes = readAttributes(payload, GENL_HEADER_BYTES);
   const ifindex = u32Of(attributes, NETDEV_A_DEV_IFINDEX);
   if (ifindex === null) return null;
-  if (payload.readUInt8(0) === NETDEV_CMD_DEV_DEL_NTF) return { ifindex, redirectTarget: null };
+  if (payload.readUInt8(0) === NETDEV_CMD_DEV_DEL_NTF) return { ifindex, redirectTarget: null, redirectFragments: null };
   const features = u64Of(attributes, NETDEV_A_DEV_XDP_FEATURES);
-  return features === null ? null : { ifindex, redirectTarget: (features & NETDEV_XDP_ACT_NDO_XMIT) !== 0n };
+  if (features === null) return null;
+  return {
+    ifindex,
+    redirectTarget: (features & NETDEV_XDP_ACT_NDO_XMIT) !== 0n,
+    redirectFragments: (features & NETDEV_XDP_ACT_NDO_XMIT_SG) !== 0n,
+  };
 }

@@ -30,6 +30,7 @@ export function composeLinks({ links, netconf, xdpFeatures }: LinkSources): Map<
       // Documentation/networking/ip-sysctl: the maximum of conf/{all,interface}/rp_filter is used.
       rpFilter: Math.max(own4?.rpFilter ?? 0, all4?.rpFilter ?? 0),
       xdpRedirectTarget: xdpFeatures.get(key)?.redirectTarget ?? null,
+      xdpRedirectFragments: xdpFeatures.get(key)?.redirectFragments ?? null,
     });
   }
   return composed;

@@ -201,12 +201,14 @@ test('a route whose nexthop object somebody deletes vanishes from the view', asy
   await until(() => !state.view().routes.some((route) => route.nexthopId === 77), { what: 'the route to go' });
 });
 
-test('a device says whether it takes redirected frames, and when that changes', async () => {
+test('a device says whether it takes redirected frames, of one buffer and of several, and when that changes', async () => {
   const state = await openState();
-  const capability = (): boolean | null | undefined =>
-    [...state.view().links.values()].find((link) => link.name === 'up0')?.xdpRedirectTarget;
+  const capabilities = (): (boolean | null | undefined)[] => {
+    const link = [...state.view().links.values()].find(({ name }) => name === 'up0');
+    return [link?.xdpRedirectTarget, link?.xdpRedirectFragments];
+  };
   // A veth takes them while its peer runs NAPI, which generic receive offload turns on.
-  expect(capability()).toBe(false);
+  expect(capabilities()).toEqual([false, false]);
   space.farExec('ethtool -K up0 gro on');
-  await until(() => capability() === true, { what: 'the XDP feature' });
+  await until(() => capabilities().every((each) => each === true), { what: 'the XDP features' });
 });
