@@ -1,0 +1,170 @@
+/** `run` of src/main.ts over planes that a test makes slow or broken: how it starts, reloads and ends. */
+import { mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { KernelFib } from '../../src/controller/ports.js';
+import { FakePlane, FakeFib, viewOf } from '../helpers/fake-planes.js';
+import { GoodTelemetry } from '../helpers/good-telemetry.js';
+import { enterOwnNetns } from '../helpers/own-netns.js';
+import { until } from '../helpers/poll.js';
+
+const made = vi.hoisted(() => ({
+  fib: (): Promise<unknown> => Promise.reject(new Error('no test has said which')),
+  plane: null,
+}));
+vi.mock('../../src/kernel/index.js', () => ({ createKernelFib: () => made.fib() }));
+vi.mock('../../src/dataplane/index.js', () => ({ openDataplane: () => made.plane }));
+vi.mock('../../src/health/index.js', () => ({ createTelemetry: () => new GoodTelemetry() }));
+const { run } = await import('../../src/main.js');
+
+let directory: string;
+let socket: string;
+let file: string;
+let fib: FakeFib;
+let plane: FakePlane;
+let lines: string[];
+let stop: (reason: string) => void;
+let reload: () => void;
+const pending: Promise<void>[] = [];
+
+beforeAll(() => enterOwnNetns());
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), `dt-run-${process.pid}-`));
+  socket = join(directory, 'api.sock');
+  file = join(directory, 'detour.yaml');
+  fib = new FakeFib(viewOf(1));
+  plane = Object.assign(new FakePlane(), { notes: [], replies: null });
+  made.fib = () => Promise.resolve(fib);
+  made.plane = plane;
+  lines = [];
+  configure('info');
+});
+afterEach(async () => {
+  stop('the end of the test');
+  await Promise.all(pending.splice(0));
+  rmSync(directory, { recursive: true });
+});
+
+function configure(level: string, extra = ''): void {
+  const uplink = '{interface: eth1, gateway: 10.0.1.1, probes: [{type: icmp, targets: [gateway]}]}';
+  const pins = `dataplane: {pin_path: ${directory}/pins}`;
+  writeFileSync(
+    file,
+    `uplinks: {only: ${uplink}}\napi: {socket: ${socket}}\n${pins}\nlog: {level: ${level}}\n${extra}`,
+  );
+}
+
+function start(): Promise<void> {
+  const untilStopped = new Promise<string>((resolve) => (stop = resolve));
+  const log = (level: string, text: string): void => void lines.push(`${level} ${text}`);
+  const running = run({ configFile: file, version: '0', log, untilStopped, onReload: (r) => (reload = r) });
+  pending.push(running.catch(() => undefined));
+  return running;
+}
+
+const said = (text: string): boolean => lines.some((line) => line.includes(text));
+const saying = (text: string): Promise<unknown> => until(() => said(text), { timeoutMs: 30_000, what: `"${text}"` });
+
+test('a stop while the kernel’s tables are still being read ends at once, and closes what comes late', async () => {
+  let arrive: (late: KernelFib) => void = () => undefined;
+  made.fib = () => new Promise((resolve) => (arrive = resolve as typeof arrive));
+  const close = vi.spyOn(fib, 'close');
+  const running = start();
+  stop('SIGTERM');
+  await saying('ending: SIGTERM');
+  arrive(fib);
+  await running;
+  expect(close).toHaveBeenCalledWith({ keep: true });
+  expect(existsSync(socket)).toBe(false);
+});
+
+test('a stop while the first configuration is being programmed ends cleanly', async () => {
+  let refuse: (error: Error) => void = () => undefined;
+  const applying = new Promise<never>((_, reject) => (refuse = reject));
+  const applyFib = vi.spyOn(fib, 'applyFib').mockReturnValue(applying);
+  const close = vi.spyOn(fib, 'close');
+  const running = start();
+  await until(() => applyFib.mock.calls.length > 0, { what: 'the first pass' });
+  expect(said('ready')).toBe(false);
+  stop('SIGINT');
+  await saying('ending: SIGINT');
+  // As the netlink client does after a time without an answer.
+  refuse(new Error('no answer'));
+  await running;
+  expect(close).toHaveBeenCalledWith({ keep: false });
+  expect(existsSync(socket)).toBe(false);
+});
+
+test('a plane that fails to close keeps neither the others nor the socket nor the lock', async () => {
+  plane.close = () => Promise.reject(new Error('the pins are gone'));
+  const close = vi.spyOn(fib, 'close');
+  const running = start();
+  await saying('ready, forwarding');
+  stop('SIGTERM');
+  await running;
+  expect(said('error closing controller: the pins are gone')).toBe(true);
+  expect(close).toHaveBeenCalledWith({ keep: false });
+  expect(existsSync(socket)).toBe(false);
+  const again = start();
+  await until(() => lines.filter((line) => line.includes('ready, forwarding')).length === 2, { what: 'the next one' });
+  stop('SIGTERM');
+  await again;
+});
+
+test('a reader that hangs on the event stream does not keep it from ending', async () => {
+  const running = start();
+  await saying('ready, forwarding');
+  const stream = request({ socketPath: socket, path: '/v1/events', headers: { accept: 'text/event-stream' } });
+  const ended = new Promise<void>((resolve) => stream.on('close', resolve));
+  stream.on('error', () => undefined);
+  await new Promise<void>((resolve) => {
+    // Never read, and never closed from this side.
+    stream.on('response', () => resolve());
+    stream.end();
+  });
+  stop('SIGTERM');
+  await running;
+  stream.destroy();
+  await ended;
+});
+
+test('a reload changes the level of the log, and says what it cannot change', async () => {
+  configure('warn');
+  const running = start();
+  await until(() => existsSync(socket) && plane.applied !== null && fib.applied.length > 0, { what: 'the first pass' });
+  configure('info', 'kernel: {metric: 77}\n');
+  await until(
+    () => {
+      reload();
+      return said('reloaded');
+    },
+    { what: 'the reload' },
+  );
+  expect(lines.filter((line) => line.startsWith('info reloaded'))[0]).toContain('log.level changed');
+  expect(said('kernel.metric changed: takes effect after a restart')).toBe(true);
+  configure('error');
+  lines.length = 0;
+  reload();
+  expect(lines).toEqual([]);
+  stop('SIGTERM');
+  await running;
+  expect(lines).toEqual([]);
+});
+
+test('a reload during the start is done when it is ready', async () => {
+  let finish: () => void = () => undefined;
+  vi.spyOn(fib, 'applyFib').mockReturnValueOnce(
+    new Promise((resolve) => (finish = () => resolve({ writes: 0, problems: [] }))),
+  );
+  const running = start();
+  await until(() => plane.applied !== null, { what: 'the first pass' });
+  configure('debug');
+  reload();
+  expect(said('reloaded')).toBe(false);
+  finish();
+  await saying('reloaded');
+  stop('SIGTERM');
+  await running;
+});
