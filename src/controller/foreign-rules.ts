@@ -37,7 +37,7 @@ export function describeRuleInForce({ rule, asks }: RuleInForce): string {
   const effect =
     asks === 'fib'
       ? 'XDP asks the kernel for each packet, which is slower than its own routes'
-      : 'the stack forwards them, for it looks at what XDP does not know';
+      : 'the stack forwards them all, for the rule looks at what XDP does not know';
   return (
     `the policy rule "${rule.text}" is not Detour's and may lead IPv${rule.family} packets past its routes: ${effect}; ` +
     `delete the rule (ip rule del), or add "iif lo" to it if only this machine's own packets are meant`

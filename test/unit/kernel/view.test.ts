@@ -169,6 +169,27 @@ describe('the view', () => {
     expect(state.view().routes).toEqual([]);
   });
 
+  test('keeps its list of routes, the same one, while only other things change or an audit finds nothing', async () => {
+    kernel.answers.set(nl.RTM_GETROUTE, [routePayload(1, 3)]);
+    kernel.notify(nl.RTNLGRP_IPV4_ROUTE, nl.RTM_NEWROUTE, routePayload(1, 3));
+    const before = state.view();
+    kernel.notify(nl.RTNLGRP_IPV4_RULE, nl.RTM_NEWRULE, rulePayload);
+    kernel.overrun(nl.RTNLGRP_IPV4_ROUTE);
+    await until(() => told.some(({ changes }) => changes.includes('resync')), { what: 'the resync' });
+    expect(state.view()).not.toBe(before);
+    expect(state.view().routes).toBe(before.routes);
+    expect(before.routes).toHaveLength(1);
+  });
+
+  test('tells what a rule of others is about', () => {
+    kernel.notify(nl.RTNLGRP_IPV4_RULE, nl.RTM_NEWRULE, rulePayload);
+    expect(state.view().foreignRules).toEqual([
+      { family: 4, text: 'ipv4: 100: from all lookup 100', selects: 'addresses', allToTable: 100 },
+    ]);
+    kernel.notify(nl.RTNLGRP_IPV4_RULE, nl.RTM_DELRULE, rulePayload);
+    expect(state.view().foreignRules).toEqual([]);
+  });
+
   test('is made true again after an overrun, and stays full meanwhile', async () => {
     kernel.answers.set(nl.RTM_GETROUTE, [routePayload(1, 3), routePayload(2, 3)]);
     kernel.notify(nl.RTNLGRP_IPV4_ROUTE, nl.RTM_NEWROUTE, routePayload(1, 3));
@@ -195,6 +216,14 @@ describe('the view', () => {
     await until(() => told.some(({ changes }) => changes.includes('resync')), { what: 'the resync' });
   });
 });
+
+/** `from all lookup 100 priority 100`: FRA_TABLE, FRA_PRIORITY. */
+function rulePayload(writer: MessageWriter): void {
+  writer
+    .bytes(Buffer.from([nl.AF_INET, 0, 0, 0, 100, 0, 0, 1, 0, 0, 0, 0]))
+    .attributeU32(15, 100)
+    .attributeU32(6, 100);
+}
 
 function routePayload(third: number, protocol: number): (writer: MessageWriter) => void {
   return (writer) => {
