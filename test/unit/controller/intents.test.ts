@@ -189,7 +189,7 @@ describe('what the kernel should hold', () => {
         undecided: false,
       },
     ]);
-    expect(routes.map(({ prefix, target }) => `${prefix} ${target.kind}`)).toEqual([
+    expect(routes.map(({ prefix, target }) => `${prefix.toString()} ${target.kind}`)).toEqual([
       '0.0.0.0/0 group',
       '192.0.2.0/24 blackhole',
     ]);
