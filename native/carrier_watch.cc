@@ -18,7 +18,8 @@ CarrierWatch::CarrierWatch(const Napi::CallbackInfo &info) : NativeObject(info)
 		const Options options(info[0], "options");
 		const int fd = toFd(options.value("livenessFd"), "options.livenessFd");
 		const auto priority = static_cast<int>(options.integer("realtimePriority", 0, kMaxRealtimePriority));
-		guard_ = std::make_unique<LinkGuard>(fd, priority, options.netns());
+		const auto protocol = static_cast<uint8_t>(options.integer("routeProtocol", 0, UINT8_MAX));
+		guard_ = std::make_unique<LinkGuard>(fd, priority, protocol, options.netns());
 		opened(Lifetime::Collectable);
 	});
 }

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace
 {
@@ -32,7 +33,7 @@ Mapping mapLiveness(int fd)
 }
 } // namespace
 
-LinkGuard::LinkGuard(int livenessFd, int realtimePriority, const std::string &netns)
+LinkGuard::LinkGuard(int livenessFd, int realtimePriority, uint8_t routeProtocol, const std::string &netns)
     : liveness_(mapLiveness(livenessFd)), stopEvent_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       datagram_(kDatagramBytes)
 {
@@ -41,7 +42,9 @@ LinkGuard::LinkGuard(int livenessFd, int realtimePriority, const std::string &ne
 		checked(socket_ ? 0 : -1, "socket(AF_NETLINK)");
 	});
 	setReceiveBuffer(mnl_socket_get_fd(socket_.get()), kReceiveBufferBytes);
-	checked(mnl_socket_bind(socket_.get(), RTMGRP_LINK, MNL_SOCKET_AUTOPID), "bind(AF_NETLINK)");
+	filterLinkNews(mnl_socket_get_fd(socket_.get()), routeProtocol);
+	checked(mnl_socket_bind(socket_.get(), RTMGRP_LINK | RTMGRP_IPV6_ROUTE, MNL_SOCKET_AUTOPID),
+		"bind(AF_NETLINK)");
 	thread_ = std::thread([this] { run(); });
 	pthread_setname_np(thread_.native_handle(), "detour-links");
 	realtime_ = makeRealtime(thread_.native_handle(), realtimePriority);
@@ -117,6 +120,7 @@ int LinkGuard::receiveOne()
 		 */
 		if (const auto news = readLinkNews(message))
 			latest_[news->ifindex] = news->sends;
+		routesGone_ = routesGone_ || message->nlmsg_type == RTM_DELROUTE;
 	}
 	return 0;
 }
@@ -124,6 +128,8 @@ int LinkGuard::receiveOne()
 void LinkGuard::clearDead()
 {
 	const std::lock_guard lock(mutex_);
+	if (std::exchange(routesGone_, false))
+		look();
 	for (const auto &[ifindex, sends] : latest_) {
 		if (sends)
 			continue;
@@ -132,6 +138,13 @@ void LinkGuard::clearDead()
 			clear(entry->second);
 	}
 	latest_.clear();
+}
+
+void LinkGuard::look()
+{
+	for (auto entry = table_.begin(); entry != table_.end(); entry = table_.upper_bound(entry->first))
+		if (!linkSends(mnl_socket_get_fd(socket_.get()), entry->first))
+			latest_[entry->first] = false;
 }
 
 void LinkGuard::clear(uint32_t nextHop)

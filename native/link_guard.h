@@ -2,6 +2,10 @@
  * The thread that takes next hops out of service when their link goes down: it listens to rtnetlink itself and clears
  * their liveness bits, so that a busy event loop costs no packets. It only ever clears; what is alive again is decided
  * elsewhere, by those who read the same messages a little later.
+ *
+ * The kernel announces a lost carrier as the last thing it does about it. Before, it deletes IPv6 routes that lost
+ * their nexthops, and waits for grace periods of RCU in between: such a deletion of a route of ours makes the thread
+ * look at its links, and find the one that is down already.
  */
 #pragma once
 
@@ -28,9 +32,10 @@ class LinkGuard
 
 	/**
 	 * Starts the thread. @param livenessFd an array map of u64 with BPF_F_MMAPABLE, mapped here for itself
-	 * @param realtimePriority 0: do not ask for SCHED_FIFO. Throws SystemError, ArgumentError.
+	 * @param realtimePriority 0: do not ask for SCHED_FIFO
+	 * @param routeProtocol rtm_protocol of our routes. Throws SystemError, ArgumentError.
 	 */
-	LinkGuard(int livenessFd, int realtimePriority, const std::string &netns);
+	LinkGuard(int livenessFd, int realtimePriority, uint8_t routeProtocol, const std::string &netns);
 	/** Stops the thread and waits for it. */
 	~LinkGuard();
 	LinkGuard(const LinkGuard &) = delete;
@@ -82,6 +87,8 @@ class LinkGuard
 	/** errno of one receive; EAGAIN: nothing is left. */
 	int receiveOne();
 	void clearDead();
+	/** Under the lock: asks for the state of every link in the table. */
+	void look();
 	void clear(uint32_t nextHop);
 
 	Mapping liveness_;
@@ -96,6 +103,7 @@ class LinkGuard
 	/* The thread's own. */
 	std::vector<uint8_t> datagram_;
 	std::map<int, bool> latest_;
+	bool routesGone_ = false;
 
 	std::mutex mutex_;
 	Table table_;

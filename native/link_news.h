@@ -1,8 +1,9 @@
-/** What a message of rtnetlink's link group says about sending by that link. */
+/** What rtnetlink says about sending by a link. */
 #pragma once
 
 #include <linux/netlink.h>
 
+#include <cstdint>
 #include <optional>
 
 struct LinkNews {
@@ -16,3 +17,15 @@ struct LinkNews {
  * The rule is that of src/kernel/codec/link.ts: both must come to the same verdict on the same message.
  */
 std::optional<LinkNews> readLinkNews(const nlmsghdr *message);
+
+/**
+ * The same verdict, asked for now (SIOCGIFFLAGS: IFF_RUNNING is the operational state; takes no lock of the kernel's).
+ * A link that does not exist sends nothing. @param fd any socket of the namespace
+ */
+bool linkSends(int fd, int ifindex);
+
+/**
+ * Lets a netlink socket take only messages about links, and about deleted routes of one rtm_protocol: of those that
+ * belong to others there may be millions, and each would wake the reader. Throws SystemError.
+ */
+void filterLinkNews(int fd, uint8_t routeProtocol);

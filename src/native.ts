@@ -267,6 +267,8 @@ export interface CarrierWatchOptions {
   livenessFd: number;
   /** Ask for SCHED_FIFO at this priority; 0: do not ask. */
   realtimePriority: number;
+  /** rtm_protocol of our routes: where the kernel deletes one of IPv6, it does so before it tells that a link is down. */
+  routeProtocol: number;
   /** Network namespace file whose links are watched; absent: the current one. */
   netns?: string;
 }

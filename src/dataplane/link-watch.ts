@@ -7,6 +7,8 @@ import type { CarrierWatch, NativeAddon } from '../native.js';
 
 /** As the probes' transmitter: below interrupt threads (50), above everything ordinary. */
 const REALTIME_PRIORITY = 40;
+/** rtm_protocol of the routes that Detour puts into the kernel (kernel/fib). */
+const ROUTE_PROTOCOL = 68;
 
 export class LinkWatch {
   readonly #watch: CarrierWatch | null = null;
@@ -14,7 +16,11 @@ export class LinkWatch {
   /** @param notes gets the reason when there can be no watch: the controller then is a little slower, not wrong */
   constructor(native: Pick<NativeAddon, 'openCarrierWatch'>, livenessFd: number, notes: string[]) {
     try {
-      this.#watch = native.openCarrierWatch({ livenessFd, realtimePriority: REALTIME_PRIORITY });
+      this.#watch = native.openCarrierWatch({
+        livenessFd,
+        realtimePriority: REALTIME_PRIORITY,
+        routeProtocol: ROUTE_PROTOCOL,
+      });
     } catch (error) {
       notes.push(`links are watched by the event loop only: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -58,7 +58,12 @@ beforeEach(async () => {
   const settled = (): boolean =>
     ['cw0', 'cx0'].every((name) => here.ip(`-oneline link show dev ${name}`).includes('state UP'));
   await until(settled, { what: 'the links to be up' });
-  watch = native.openCarrierWatch({ livenessFd: object.map('liveness').fd, realtimePriority: 40, netns: here.path });
+  watch = native.openCarrierWatch({
+    livenessFd: object.map('liveness').fd,
+    realtimePriority: 40,
+    routeProtocol: 68,
+    netns: here.path,
+  });
   words.store64(0, ALL);
   words.store64(8, ALL);
 });
@@ -116,6 +121,22 @@ describe('with the event loop blocked, the bits of', () => {
 });
 
 describe('the watch', () => {
+  test('looks at its links when a route of ours goes, as the kernel tells of that first; not at others’ routes', async () => {
+    // Nobody watches when the messages come that say so.
+    there.ip('link set cx1 down');
+    await until(() => here.ip('-oneline link show dev cx0').includes('state DOWN'), { what: 'the link to be down' });
+    for (const [prefix, protocol] of [
+      ['2001:db8:1::/64', 'static'],
+      ['2001:db8:2::/64', '68'],
+    ] as const)
+      here.ip(`-6 route add ${prefix} dev lo proto ${protocol}`);
+    const { messages } = watch.statistics();
+    watchAll();
+    here.ip('-6 route delete 2001:db8:1::/64');
+    deadAfter(here, '-6 route delete 2001:db8:2::/64', [3]);
+    expect(watch.statistics()).toMatchObject({ messages: messages + 1, cleared: 1 });
+  });
+
   test('leaves alone what is not in the table, and what is no longer', async () => {
     watchAll();
     watch.watch([{ ifindex: here.ifindexOf('cx0'), nextHop: 4 }]);
@@ -164,6 +185,7 @@ describe('the watch', () => {
     const other = native.openCarrierWatch({
       livenessFd: own.map('liveness').fd,
       realtimePriority: 0,
+      routeProtocol: 68,
       netns: here.path,
     });
     expect(other.realtime).toBe(false);
@@ -188,9 +210,9 @@ describe('the watch', () => {
   });
 
   test.each(['plain', 'narrow'])('refuses a map that is no liveness map (%s)', (name) => {
-    expect(() => native.openCarrierWatch({ livenessFd: object.map(name).fd, realtimePriority: 0 })).toThrow(
-      'livenessFd must be of an array map of u64 with BPF_F_MMAPABLE',
-    );
+    expect(() =>
+      native.openCarrierWatch({ livenessFd: object.map(name).fd, realtimePriority: 0, routeProtocol: 68 }),
+    ).toThrow('livenessFd must be of an array map of u64 with BPF_F_MMAPABLE');
   });
 
   test('runs in real time where it is allowed', () => {

@@ -69,7 +69,12 @@ const KINDS: Record<string, () => void> = {
   'netlink socket': () =>
     native.openNetlink({ protocol: 0, groups: [1], netns: netns.path, onMessages: nothing, onError: nothing }).close(),
   'carrier watch': () => {
-    const watch = native.openCarrierWatch({ livenessFd: mapFd('words'), realtimePriority: 1, netns: netns.path });
+    const watch = native.openCarrierWatch({
+      livenessFd: mapFd('words'),
+      realtimePriority: 1,
+      routeProtocol: 68,
+      netns: netns.path,
+    });
     watch.watch([{ ifindex: 1, nextHop: 1 }]);
     watch.close();
     watch.close();
@@ -106,9 +111,14 @@ const FAILING: Record<string, () => unknown> = {
       onReply: nothing,
     }),
   'carrier watch in no namespace': () =>
-    native.openCarrierWatch({ livenessFd: mapFd('words'), realtimePriority: 0, netns: '/etc/hostname' }),
+    native.openCarrierWatch({
+      livenessFd: mapFd('words'),
+      realtimePriority: 0,
+      routeProtocol: 68,
+      netns: '/etc/hostname',
+    }),
   'carrier watch over a map that is not memory': () =>
-    native.openCarrierWatch({ livenessFd: mapFd('plain'), realtimePriority: 0 }),
+    native.openCarrierWatch({ livenessFd: mapFd('plain'), realtimePriority: 0, routeProtocol: 68 }),
   'prober in no namespace': () => native.createProber({ cookieKey, realtimePriority: 0, netns: '/etc/hostname' }),
   'traffic source with a foreign address': () =>
     native.startTrafficSource({
@@ -210,7 +220,7 @@ const cookieKey = new Uint8Array(16);
 const netns = ${'NETNS'};
 const livenessFd = ${'LIVENESS_FD'};
 globalThis.words = native.mapArray(livenessFd, 64, true);
-globalThis.watch = native.openCarrierWatch({ livenessFd, realtimePriority: 1, netns });
+globalThis.watch = native.openCarrierWatch({ livenessFd, realtimePriority: 1, routeProtocol: 68, netns });
 watch.watch([{ ifindex: 1, nextHop: 1 }]);
 native.openNetlink({ protocol: 0, groups: [1], netns, onMessages: nothing, onError: nothing });
 globalThis.prober = native.createProber({ cookieKey, realtimePriority: 1, netns });
