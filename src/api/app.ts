@@ -10,10 +10,11 @@ import { DetourError } from '../errors.js';
 import { requireToken } from './auth.js';
 import type { ApiContext, ApiInstance } from './context.js';
 import { EventStreams } from './event-stream.js';
+import { KnownPaths } from './known-paths.js';
 import { describeApi } from './openapi.js';
 import { PROBLEM_TYPE, ProblemSchema, toDetourError, toProblem, validationProblem } from './problem.js';
 import type { ApiClock } from './resources/common.js';
-import { EventSchema, EventListSchema, GapSchema, RecordSchema } from './resources/event.js';
+import { EventSchema, EventListSchema, GapSchema, RecordSchema, RestartSchema } from './resources/event.js';
 import { GroupListSchema, GroupSchema } from './resources/group.js';
 import { AliveSchema, HealthSchema } from './resources/health.js';
 import { InterfaceListSchema, InterfaceSchema } from './resources/interface.js';
@@ -66,6 +67,7 @@ export function buildApp(service: ControllerService, options: ApiOptions = {}): 
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeContentTypeParser('text/plain');
   answerErrors(app, onFault);
+  answerUnknown(app);
   if (token !== null) app.addHook('onRequest', requireToken(token));
 
   const streams = new EventStreams(service, {
@@ -120,6 +122,7 @@ const sharedSchemas = [
   EventSchema,
   EventListSchema,
   GapSchema,
+  RestartSchema,
 ];
 
 function answerErrors(app: ApiInstance, onFault: (error: unknown) => void): void {
@@ -134,9 +137,22 @@ function answerErrors(app: ApiInstance, onFault: (error: unknown) => void): void
     if (problem.status >= 500 && problem.code === 'INTERNAL') onFault(error);
     return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   });
+}
+
+function answerUnknown(app: ApiInstance): void {
+  const known = new KnownPaths();
+  app.addHook('onRoute', (route) => known.add(route));
   app.setNotFoundHandler((request, reply) => {
-    const path = `${request.method} ${request.url.split('?', 1)[0]!.slice(0, 256)}`;
-    const problem = toProblem(new DetourError('NOT_FOUND', { path }));
+    const { method } = request;
+    const path = request.url.split('?', 1)[0]!;
+    const shown = path.slice(0, 256);
+    const allowed = known.methodsOf(path).join(', ');
+    if (allowed !== '') reply.header('allow', allowed);
+    const problem = toProblem(
+      allowed === ''
+        ? new DetourError('NOT_FOUND', { path: `${method} ${shown}` })
+        : new DetourError('METHOD_NOT_ALLOWED', { method, path: shown, allowed }),
+    );
     return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   });
 }

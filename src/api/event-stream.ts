@@ -8,6 +8,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ControllerService, EventEntry } from '../controller/service.js';
 import { DetourError } from '../errors.js';
+import { formatCursor, isOfEarlierRun, type EventCursor } from './event-cursor.js';
 import { presentEvent } from './resources/event.js';
 
 /** Entries written between two looks at the socket. */
@@ -41,12 +42,15 @@ export class EventStreams {
    * @returns starts the stream, which goes on until either side closes
    * @throws DetourError TOO_MANY_STREAMS, NOT_READY
    */
-  prepare(after: number | null): (response: ServerResponse) => void {
+  prepare(after: EventCursor | null): (response: ServerResponse) => void {
     const { maximumStreams, heartbeatMs } = this.#options;
     if (this.#streams.size >= maximumStreams) throw new DetourError('TOO_MANY_STREAMS', { limit: maximumStreams });
-    const { newest } = this.#service.events(Number.MAX_SAFE_INTEGER, 1);
+    const { run, newest } = this.#service.events(Number.MAX_SAFE_INTEGER, 1);
+    // Also a bare number that does not exist yet is of an earlier run.
+    const restarted = after !== null && (isOfEarlierRun(after, run) || after.sequence > newest);
+    const begin = restarted ? 0 : (after?.sequence ?? newest);
     return (response) => {
-      const stream = new EventStream(this.#service, response, { after: after ?? newest, newest, heartbeatMs });
+      const stream = new EventStream(this.#service, response, { run, begin, restarted, heartbeatMs });
       this.#streams.add(stream);
       response.once('close', () => {
         stream.close();
@@ -75,11 +79,11 @@ class EventStream {
   constructor(
     service: ControllerService,
     response: ServerResponse,
-    { after, newest, heartbeatMs }: { after: number; newest: number; heartbeatMs: number },
+    { run, begin, restarted, heartbeatMs }: { run: string; begin: number; restarted: boolean; heartbeatMs: number },
   ) {
     this.#service = service;
     this.#response = response;
-    this.#cursor = after;
+    this.#cursor = begin;
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
@@ -89,8 +93,9 @@ class EventStream {
     // An error of the socket is followed by 'close', which ends the stream; unheard it would end the process.
     response.on('error', () => undefined);
     response.on('drain', () => this.#onDrain());
-    this.#write('retry: 1000\n\n');
-    if (this.#cursor > newest) this.#restart(newest);
+    // An id without data is no message, but the reader sends it when it comes back, also if nothing has happened by then.
+    this.#write(`retry: 1000\nid: ${formatCursor(run, begin)}\n\n`);
+    if (restarted) this.#restarted(run);
     this.#unsubscribe = service.onEvent(() => this.#wake());
     this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     this.#pump();
@@ -128,13 +133,14 @@ class EventStream {
 
   #entry(entry: EventEntry): void {
     this.#cursor = entry.sequence;
-    this.#write(`id: ${entry.sequence}\nevent: ${entry.record.kind}\ndata: ${JSON.stringify(presentEvent(entry))}\n\n`);
+    this.#write(
+      `id: ${formatCursor(entry.run, entry.sequence)}\nevent: ${entry.record.kind}\ndata: ${JSON.stringify(presentEvent(entry))}\n\n`,
+    );
   }
 
-  /** The reader knows numbers that do not exist yet: they are of an earlier run of the controller. */
-  #restart(newest: number): void {
-    this.#gap(this.#cursor, newest, 'numbers began anew: the controller has been restarted');
-    this.#cursor = 0;
+  #restarted(run: string): void {
+    const reason = 'the controller has been restarted: sequence numbers began anew';
+    this.#write(`event: restarted\ndata: ${JSON.stringify({ run, reason })}\n\n`);
   }
 
   #gap(missedFrom: number, missedTo: number, reason: string): void {

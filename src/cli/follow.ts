@@ -14,16 +14,16 @@ export interface FollowHandlers {
 
 /**
  * Ends when the signal aborts.
- * @param after sequence number of the last entry already seen
+ * @param after cursor of the last entry already seen, as the API gives it
  * @throws DetourError when the first connection fails, or when the API refuses a later one
  */
 export async function follow(
   client: ApiClient,
-  after: number,
+  after: string,
   { onMessage, onLost }: FollowHandlers,
   signal: AbortSignal,
 ): Promise<void> {
-  let cursor = String(after);
+  let cursor = after;
   let everConnected = false;
   let connected = false;
   while (!signal.aborted) {

@@ -59,6 +59,7 @@ export class LiveService implements ControllerService {
     const allDown = c.allDown();
     const notes = c.config.mode === 'active' ? this.#notes(inputs) : [];
     return {
+      run: c.events.run,
       status: healthStatus({ groups: inputs.groups, paths: inputs.paths, allDown, problems }),
       mode: c.config.mode,
       problems: [...problems, ...notes],

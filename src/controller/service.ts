@@ -64,6 +64,8 @@ export interface LookupAnswer {
 }
 
 export interface EventEntry {
+  /** The run of the controller that it belongs to: sequence numbers begin anew with each. */
+  run: string;
   /** Increases by one for each entry; the cursor of the event list. */
   sequence: number;
   /** ISO 8601, wall clock. */
@@ -71,7 +73,18 @@ export interface EventEntry {
   record: TransitionRecord;
 }
 
+/** A part of the event log. */
+export interface EventPage {
+  run: string;
+  entries: EventEntry[];
+  /** Of the log, not of the page; `newest + 1` where the log is empty. */
+  oldest: number;
+  newest: number;
+}
+
 export interface HealthSummary {
+  /** Names this run of the controller; another after each start. */
+  run: string;
   status: 'ok' | 'degraded' | 'down';
   mode: 'active' | 'observe';
   /** For people: what is wrong. */
@@ -90,7 +103,7 @@ export interface ControllerService {
   interfaces(): InterfaceStatus[];
   lookup(to: IpAddress, from: IpAddress | null): LookupAnswer;
   /** Entries with sequence > after, oldest first. */
-  events(after: number, limit: number): { entries: EventEntry[]; oldest: number; newest: number };
+  events(after: number, limit: number): EventPage;
   /** Returns an unsubscribe function. */
   onEvent(listener: (entry: EventEntry) => void): () => void;
   /** Throw DetourError UPLINK_UNKNOWN / GROUP_UNKNOWN / NOT_A_MEMBER. `by` names who asked. */

@@ -67,7 +67,7 @@ test('a body beyond the limit is 413 and names the limit', async () => {
 
 test.each([
   ['GET', '/v2/uplinks', 404, 'NOT_FOUND'],
-  ['DELETE', '/v1/uplinks/lte', 404, 'NOT_FOUND'],
+  ['DELETE', '/v1/uplinks/lte', 405, 'METHOD_NOT_ALLOWED'],
   ['GET', '/v1/uplinks/%zz', 400, 'REQUEST_INVALID'],
 ] as const)('%s %s is answered with a problem document', async (method, url, status, code) => {
   const { app } = makeApi();
@@ -183,3 +183,28 @@ test('no query, body, path or header whatever gives a 5xx', async () => {
 function escape(text: string): string {
   return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 }
+
+test.each([
+  ['POST', '/v1/uplinks/lte?x=1', 'GET, HEAD'],
+  ['GET', '/v1/uplinks/lte/drain', 'POST'],
+  ['PATCH', '/v1/groups/internet/force', 'POST'],
+  ['POST', '/v1/events', 'GET'],
+  ['OPTIONS', '/healthz', 'GET, HEAD'],
+] as const)('%s %s is answered with the methods that are possible', async (method, url, allowed) => {
+  const { app } = makeApi();
+  const answer = await app.inject({ method, url });
+  expect(answer.statusCode).toBe(405);
+  expect(answer.headers['allow']).toBe(allowed);
+  expect(answer.headers['content-type']).toContain('application/problem+json');
+  expect(answer.json().code).toBe('METHOD_NOT_ALLOWED');
+});
+
+test.each(['/v1/uplinks/lte/drain/more', '/v1', '/V1/health'])(
+  'POST %s is no known path',
+  async (url) => {
+    const { app } = makeApi();
+    const answer = await app.inject({ method: 'POST', url });
+    expect(answer.json().code).toBe('NOT_FOUND');
+    expect(answer.headers['allow']).toBeUndefined();
+  },
+);

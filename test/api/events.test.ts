@@ -74,11 +74,18 @@ test('the list begins with the oldest entry and goes on where it is told', async
   const { app, service } = makeApi();
   service.recordOneOfEach();
   const first = (await app.inject('/v1/events?limit=2')).json();
-  expect(first).toMatchObject({ oldest: 1, newest: 6, next: 2, events: [{ sequence: 1 }, { sequence: 2 }] });
+  expect(first).toMatchObject({
+    oldest: 1,
+    newest: 6,
+    run: 'a1b2c3d4',
+    restarted: false,
+    next: 'a1b2c3d4-2',
+    events: [{ sequence: 1 }, { sequence: 2 }],
+  });
   const second = (await app.inject(`/v1/events?after=${first.next}`)).json();
   expect(second.events.map((event: { sequence: number }) => event.sequence)).toEqual([3, 4, 5, 6]);
   const end = (await app.inject(`/v1/events?after=${second.next}`)).json();
-  expect(end).toMatchObject({ events: [], next: 6 });
+  expect(end).toMatchObject({ events: [], next: 'a1b2c3d4-6' });
 });
 
 test('the list carries the cause of a transition in words', async () => {
@@ -86,6 +93,7 @@ test('the list carries the cause of a transition in words', async () => {
   service.recordOneOfEach();
   const { events } = (await app.inject('/v1/events')).json();
   expect(events[0]).toEqual({
+    run: 'a1b2c3d4',
     sequence: 1,
     time: '2026-01-02T03:04:05.000Z',
     record: expect.objectContaining({
@@ -106,17 +114,17 @@ test('a stream sends what happens from now on, one message an entry', async () =
   blind(service, 'second');
   await until(() => reader.messages.length === 2, { what: 'two messages' });
   expect(reader.messages).toMatchObject([
-    { id: '7', event: 'blind', data: { sequence: 7, record: { cause: 'first' } } },
-    { id: '8', event: 'blind', data: { sequence: 8, record: { cause: 'second' } } },
+    { id: 'a1b2c3d4-7', event: 'blind', data: { sequence: 7, record: { cause: 'first' } } },
+    { id: 'a1b2c3d4-8', event: 'blind', data: { sequence: 8, record: { cause: 'second' } } },
   ]);
 });
 
 test('a reader that comes back with Last-Event-ID misses nothing', async () => {
   const { app, service } = makeApi();
   service.recordOneOfEach();
-  const reader = await openStream(app, '/v1/events?after=0', { 'last-event-id': '4' });
+  const reader = await openStream(app, '/v1/events?after=0', { 'last-event-id': 'a1b2c3d4-4' });
   await until(() => reader.messages.length === 2, { what: 'the two entries after 4' });
-  expect(reader.messages.map((message) => message.id)).toEqual(['5', '6']);
+  expect(reader.messages.map((message) => message.id)).toEqual(['a1b2c3d4-5', 'a1b2c3d4-6']);
 });
 
 test('?after= replays the log into the stream', async () => {
@@ -142,16 +150,36 @@ test('what the log has dropped meanwhile is told as a gap', async () => {
   await until(() => reader.messages.length === 4, { what: 'the gap and three entries' });
   expect(reader.messages[0]).toMatchObject({ event: 'gap', data: { missedFrom: 3, missedTo: 7 } });
   expect(reader.messages[0]!.id).toBeUndefined();
-  expect(reader.messages.slice(1).map((message) => message.id)).toEqual(['8', '9', '10']);
+  expect(reader.messages.slice(1).map((message) => message.data.sequence)).toEqual([8, 9, 10]);
 });
 
-test('a cursor from before a restart of the controller starts again from the beginning and says so', async () => {
+// The first has a sequence number that this run has, too.
+test.each(['0badcafe-1', '5000'])('a stream from %s is told of the restart, and begins anew', async (last) => {
   const { app, service } = makeApi();
   blind(service);
-  const reader = await openStream(app, '/v1/events', { 'last-event-id': '5000' });
-  await until(() => reader.messages.length === 2, { what: 'the gap and the entry' });
-  expect(reader.messages[0]).toMatchObject({ event: 'gap', data: { reason: expect.stringContaining('restarted') } });
-  expect(reader.messages[1]!.id).toBe('1');
+  blind(service);
+  const reader = await openStream(app, '/v1/events', { 'last-event-id': last });
+  await until(() => reader.messages.length === 3, { what: 'the news and the entries' });
+  expect(reader.messages[0]).toMatchObject({ event: 'restarted', data: { run: 'a1b2c3d4' } });
+  expect(reader.messages.slice(1).map((message) => message.id)).toEqual(['a1b2c3d4-1', 'a1b2c3d4-2']);
+  expect(reader.text()).toMatch(/^retry: 1000\nid: a1b2c3d4-0\n\n/);
+});
+
+test('a list from an earlier run begins anew and says so', async () => {
+  const { app, service } = makeApi();
+  service.recordOneOfEach();
+  const list = (await app.inject('/v1/events?after=0badcafe-5&limit=2')).json();
+  expect(list).toMatchObject({ run: 'a1b2c3d4', restarted: true, next: 'a1b2c3d4-2', events: [{ sequence: 1 }, {}] });
+  expect((await app.inject(`/v1/events?after=${list.next}`)).json()).toMatchObject({ restarted: false });
+});
+
+test('a stream says at once where it stands, so that a quiet one can be told of a restart, too', async () => {
+  const { app, service } = makeApi();
+  service.recordOneOfEach();
+  const reader = await openStream(app);
+  await until(() => reader.text().includes('\n\n'), { what: 'the beginning' });
+  expect(reader.text()).toBe('retry: 1000\nid: a1b2c3d4-6\n\n');
+  expect((await app.inject('/v1/health')).json().run).toBe('a1b2c3d4');
 });
 
 test('a quiet stream is kept alive by comments', async () => {
@@ -261,6 +289,7 @@ test('there is a limit of streams, and it is an answer and not a hang', async ()
 test.each([
   ['?after=-1', {}, 'query.after'],
   ['?after=x', {}, 'query.after'],
+  ['?after=a1b2c3d4-', {}, 'query.after'],
   ['?limit=1001', {}, 'query.limit'],
   ['?since=1', {}, 'query.since'],
   ['', { 'last-event-id': 'x' }, 'header.last-event-id'],

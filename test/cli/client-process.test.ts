@@ -117,7 +117,7 @@ test('events --follow prints what happens, over a restart of the controller, unt
   record('after');
   await until(() => following.stdout().includes('after'), { what: 'the event after the restart' });
   expect(following.stderr()).toContain('the connection to the controller is lost');
-  expect(following.stderr()).toContain('numbers began anew');
+  expect(following.stderr()).toContain('detour: the controller has been restarted\n');
   following.child.kill('SIGINT');
   expect(await following.exit).toBe(0);
   expect(following.stdout().match(/blind/g)).toHaveLength(3);

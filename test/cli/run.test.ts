@@ -10,8 +10,8 @@ import { GoodTelemetry } from '../helpers/good-telemetry.js';
 import { enterOwnNetns } from '../helpers/own-netns.js';
 import { until } from '../helpers/poll.js';
 
-const made = vi.hoisted(() => ({
-  fib: (): Promise<unknown> => Promise.reject(new Error('no test has said which')),
+const made = vi.hoisted((): { fib: () => Promise<unknown>; plane: unknown } => ({
+  fib: () => Promise.reject(new Error('no test has said which')),
   plane: null,
 }));
 vi.mock('../../src/kernel/index.js', () => ({ createKernelFib: () => made.fib() }));

@@ -25,11 +25,12 @@ export function useController(): () => Promise<TestController> {
     for (const cleanup of cleanups.splice(0)) await cleanup();
   });
   return async () => {
+    let runs = 0;
     const directory = mkdtempSync(join(tmpdir(), `dt-cli-${process.pid}-`));
     const socket = join(directory, 'detour.sock');
     let listeners: ApiListeners | null = null;
     const start = async (): Promise<void> => {
-      controller.service = new FakeService();
+      controller.service = new FakeService(undefined, `run${++runs}`);
       const tcp = { host: '127.0.0.1', port: 0, token: TEST_TOKEN };
       listeners = await listen(controller.service, { socket, tcp }, { clock: controller.service.clock });
       controller.url = listeners.addresses[1]!;

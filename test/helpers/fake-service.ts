@@ -6,6 +6,7 @@
 import type {
   ControllerService,
   EventEntry,
+  EventPage,
   HealthSummary,
   InterfaceStatus,
   LookupAnswer,
@@ -184,6 +185,7 @@ function initialInterfaces(): InterfaceStatus[] {
 export class FakeService implements ControllerService {
   isReady = true;
   summary: HealthSummary = {
+    run: '',
     status: 'degraded',
     mode: 'active',
     problems: ['uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)'],
@@ -218,7 +220,12 @@ export class FakeService implements ControllerService {
   private newest = 0;
   private readonly listeners = new Set<(entry: EventEntry) => void>();
 
-  constructor(readonly clock = new FakeClock()) {}
+  constructor(
+    readonly clock = new FakeClock(),
+    readonly run = 'a1b2c3d4',
+  ) {
+    this.summary.run = run;
+  }
 
   get listenerCount(): number {
     return this.listeners.size;
@@ -226,7 +233,8 @@ export class FakeService implements ControllerService {
 
   /** Writes an entry as the engine would. */
   record(record: TransitionRecord): EventEntry {
-    const entry: EventEntry = { sequence: ++this.newest, time: new Date(this.clock.wallMs()).toISOString(), record };
+    const time = new Date(this.clock.wallMs()).toISOString();
+    const entry: EventEntry = { run: this.run, sequence: ++this.newest, time, record };
     this.log.push(entry);
     this.log.splice(0, Math.max(0, this.log.length - this.logLimit));
     for (const listener of this.listeners) listener(entry);
@@ -287,9 +295,9 @@ export class FakeService implements ControllerService {
     };
   }
 
-  events(after: number, limit: number): { entries: EventEntry[]; oldest: number; newest: number } {
+  events(after: number, limit: number): EventPage {
     const entries = this.log.filter((entry) => entry.sequence > after).slice(0, limit);
-    return { entries, oldest: this.log[0]?.sequence ?? this.newest + 1, newest: this.newest };
+    return { run: this.run, entries, oldest: this.log[0]?.sequence ?? this.newest + 1, newest: this.newest };
   }
 
   onEvent(listener: (entry: EventEntry) => void): () => void {

@@ -53,9 +53,14 @@ export const RecordSchema = Type.Union(
   { $id: 'EventRecord', description: 'what happened; `kind` says which fields it has' },
 );
 
+const RunSchema = Type.String({
+  description: 'the run of the controller; sequence numbers begin anew with each',
+});
+
 export const EventSchema = Type.Object(
   {
-    sequence: Type.Integer({ minimum: 0, description: 'the cursor; increases by one an entry' }),
+    run: RunSchema,
+    sequence: Type.Integer({ minimum: 0, description: 'increases by one an entry' }),
     time: TimeSchema,
     record: reference(RecordSchema),
   },
@@ -64,10 +69,12 @@ export const EventSchema = Type.Object(
 
 export const EventListSchema = Type.Object(
   {
+    run: RunSchema,
+    restarted: Type.Boolean({ description: '`after` was of an earlier run: the list begins with the oldest entry' }),
     events: Type.Array(reference(EventSchema)),
     oldest: Type.Integer({ description: 'lowest sequence number still kept' }),
     newest: Type.Integer({ description: 'highest sequence number given' }),
-    next: Type.Integer({ description: '`after` of the next page' }),
+    next: Type.String({ description: '`after` of the next page: RUN-SEQUENCE' }),
   },
   { ...closed, $id: 'EventList' },
 );
@@ -78,9 +85,16 @@ export const GapSchema = Type.Object(
   { ...closed, $id: 'EventGap', description: 'entries that the stream cannot give any more' },
 );
 
+/** Data of the stream's `restarted` message. */
+export const RestartSchema = Type.Object(
+  { run: RunSchema, reason: Type.String() },
+  { ...closed, $id: 'EventRestart', description: 'the reader knows an earlier run; all entries of this one follow' },
+);
+
 export type EventResource = Static<typeof EventSchema>;
+export type EventListResource = Static<typeof EventListSchema>;
 export type EventRecordResource = Static<typeof RecordSchema>;
 
 export function presentEvent(entry: EventEntry): EventResource {
-  return { sequence: entry.sequence, time: entry.time, record: entry.record };
+  return { run: entry.run, sequence: entry.sequence, time: entry.time, record: entry.record };
 }

@@ -5,6 +5,7 @@ import { closed, FamilySchema, nullable, presentTime, TimeSchema, type ApiClock 
 
 export const HealthSchema = Type.Object(
   {
+    run: Type.String({ description: 'names this run of the controller; another after each start' }),
     status: Type.Enum(['ok', 'degraded', 'down']),
     mode: Type.Enum(['active', 'observe']),
     ready: Type.Boolean({ description: 'the first configuration is programmed' }),
@@ -33,6 +34,7 @@ export type HealthResource = Static<typeof HealthSchema>;
 
 export function presentHealth(health: HealthSummary, ready: boolean, clock: ApiClock): HealthResource {
   return {
+    run: health.run,
     status: health.status,
     mode: health.mode,
     ready,

@@ -1,6 +1,6 @@
 /** `detour events`: what was decided and why, from the log or as it happens. */
 import { InvalidArgumentError, type Command } from 'commander';
-import type { EventResource } from '../../api/resources/event.js';
+import type { EventListResource, EventResource } from '../../api/resources/event.js';
 import { addClientOptions, clientFrom, type ClientOptions } from '../client-options.js';
 import type { ApiClient } from '../client.js';
 import type { CliContext } from '../context.js';
@@ -15,13 +15,6 @@ interface EventsOptions extends ClientOptions {
   after?: number;
   last: number;
   json?: true;
-}
-
-interface EventPage {
-  events: EventResource[];
-  oldest: number;
-  newest: number;
-  next: number;
 }
 
 export function registerEvents(program: Command, context: CliContext): void {
@@ -48,25 +41,30 @@ async function printer(context: CliContext, json: boolean): Promise<Print> {
   return (event) => context.out(renderEvent(event, context.color));
 }
 
-/** Prints what the log has and returns the number of the last entry. */
-async function printLog(client: ApiClient, { after, last }: EventsOptions, print: Print): Promise<number> {
-  let page = await client.get<EventPage>(`/v1/events?after=${Number.MAX_SAFE_INTEGER}&limit=1`);
-  const { newest } = page;
-  let cursor = after ?? Math.max(0, newest - last);
+/** Prints what the log has and returns the cursor of the last entry. */
+async function printLog(client: ApiClient, { after, last }: EventsOptions, print: Print): Promise<string> {
+  const { newest, run, next } = await client.get<EventListResource>(
+    `/v1/events?after=${Number.MAX_SAFE_INTEGER}&limit=1`,
+  );
+  let seen = after ?? Math.max(0, newest - last);
+  let cursor = seen >= newest ? next : `${run}-${seen}`;
   // Not beyond what was the newest at the start: a busy log has an end, too.
-  while (cursor < newest) {
-    page = await client.get<EventPage>(`/v1/events?after=${cursor}&limit=${PAGE}`);
-    if (page.events.length === 0) break;
+  while (seen < newest) {
+    const page = await client.get<EventListResource>(`/v1/events?after=${cursor}&limit=${PAGE}`);
+    // What follows is another log; --follow tells so.
+    if (page.restarted || page.events.length === 0) break;
     page.events.forEach(print);
+    seen = page.events.at(-1)!.sequence;
     cursor = page.next;
   }
-  return Math.max(cursor, newest);
+  return cursor;
 }
 
-async function followLog(client: ApiClient, seen: number, context: CliContext, print: Print): Promise<void> {
+async function followLog(client: ApiClient, seen: string, context: CliContext, print: Print): Promise<void> {
   const [{ follow }, { interruption }] = await Promise.all([import('../follow.js'), import('../interrupt.js')]);
   const { signal, dispose } = interruption();
   const onMessage = (message: ServerSentEvent): void => {
+    if (message.event === 'restarted') return context.err('detour: the controller has been restarted');
     if (message.event !== 'gap') return print(JSON.parse(message.data) as EventResource);
     const { missedFrom, missedTo, reason } = JSON.parse(message.data) as Record<string, unknown>;
     context.err(
