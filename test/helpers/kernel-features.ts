@@ -2,6 +2,7 @@
  * Features that not every kernel was built with. A test without its feature is skipped, with the name of the feature and
  * where it is; in `make test-vm` (DETOUR_VM), whose kernels have all of them, it fails instead.
  */
+import { release } from 'node:os';
 import { describe } from 'vitest';
 import { sh, tryStart } from '../../src/lab/shell.js';
 
@@ -30,4 +31,10 @@ const trials = {
 export function describeWith(feature: keyof typeof trials, what: string, body: () => void): void {
   if (process.env['DETOUR_VM'] || accepted(...trials[feature])) describe(what, body);
   else describe.skip(`${what}: this kernel has no ${feature}, Debian's have: make test-vm`, body);
+}
+
+/** For what a kernel says or does from a version on, where a test expects one thing before and another after. */
+export function kernelIsAtLeast(major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = release().split('.').map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
 }

@@ -55,6 +55,8 @@ function http(url: string, family: Family, overrides: Partial<HttpProbeConfig> =
   const { protocol, port } = new URL(url);
   return {
     ...QUICK,
+    // The first request of a process takes seconds on an emulated machine.
+    timeoutMs: 20_000,
     name: 'http-1',
     type: protocol === 'https:' ? 'https' : 'http',
     targets: [{ url, address: IpAddress.parse(SHARED[family]), port: Number(port) }],
@@ -71,7 +73,8 @@ function dns(query: string, family: Family, queryType: DnsProbeConfig['queryType
 
 const OK = ['ok', 'ok', 'ok'];
 const thrice = (cause: string): string[] => [cause, cause, cause];
-const SILENT = 'no answer within 500 ms';
+const IMPATIENT = { timeoutMs: QUICK.timeoutMs };
+const SILENT = `no answer within ${QUICK.timeoutMs} ms`;
 
 describe.each([4, 6] as const)('IPv%i', (family) => {
   it.each([0, 1] as const)('TCP connects by uplink %i', async (uplink) => {
@@ -113,7 +116,7 @@ describe('the uplink', () => {
       const silent = lab.path(0, 4);
       const url = 'http://probe.example:8080/ok';
       expect(await bench.outcomes(tcp(SHARED[4]), silent)).toEqual(thrice(SILENT));
-      expect(await bench.outcomes(http(url, 4), silent)).toEqual(thrice(SILENT));
+      expect(await bench.outcomes(http(url, 4, IMPATIENT), silent)).toEqual(thrice(SILENT));
       expect(await bench.outcomes(dns('ok.example', 4), silent)).toEqual(thrice(SILENT));
       expect(await bench.outcomes(http(url, 4), lab.path(1, 4))).toEqual(OK);
     } finally {
@@ -172,7 +175,11 @@ describe('an HTTP probe', () => {
 
   it('gives up on a server that accepts and never answers, without piling up sockets', async () => {
     const before = openDescriptors();
-    expect(await bench.outcomes(http(page('slow'), 4), path(), 5)).toEqual([...thrice(SILENT), SILENT, SILENT]);
+    expect(await bench.outcomes(http(page('slow'), 4, IMPATIENT), path(), 5)).toEqual([
+      ...thrice(SILENT),
+      SILENT,
+      SILENT,
+    ]);
     await until(() => openDescriptors() <= before + 2, { what: 'closed descriptors' });
   });
 
@@ -180,7 +187,7 @@ describe('an HTTP probe', () => {
     const probe = http('http://probe.example:8443/ok', 4);
     const outcomes = await bench.outcomes(probe, path());
     expect(outcomes).not.toContain('ok');
-    expect(outcomes).not.toContain(SILENT);
+    expect(outcomes.join()).not.toContain('no answer');
   });
 });
 
@@ -195,7 +202,7 @@ describe('an HTTPS probe', () => {
   it('of a port without TLS fails with a cause', async () => {
     const outcomes = await bench.outcomes(http('https://probe.example:8080/ok', 4), lab.path(0, 4));
     expect(outcomes).not.toContain('ok');
-    expect(outcomes).not.toContain(SILENT);
+    expect(outcomes.join()).not.toContain('no answer');
   });
 
   it('checks a trusted certificate against the name', async () => {

@@ -51,6 +51,6 @@ export class ProbeBench {
   }
 
   enough(count: number): Promise<unknown> {
-    return until(() => this.samples.length >= count, { what: `${count} samples (of ${this.samples.length})` });
+    return until(() => this.samples.length >= count, { timeoutMs: 60_000, what: `${count} samples` });
   }
 }

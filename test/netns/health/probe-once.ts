@@ -18,7 +18,7 @@ const bench = new ProbeBench(netns);
 for (const url of urls) {
   const targets = [{ url, address: IpAddress.parse(SHARED[4]), port: Number(new URL(url).port) }];
   const expectStatus = { from: 200, to: 299 };
-  const common = { ...QUICK, timeoutMs: 5000, name: 'https-1' };
+  const common = { ...QUICK, timeoutMs: 20_000, name: 'https-1' };
   const [outcome] = await bench.outcomes(
     { ...common, type: 'https', targets, expectStatus, verifyCertificate: true },
     path,
