@@ -61,7 +61,7 @@ status=0
 VM_OUT=$out VM_TIMEOUT=${VM_TIMEOUT:-$timeout_s} VM_MEM=3072 \
 	VM_MODS="veth 8021q sch_netem vrf dummy nf_tables nft_chain_nat nft_masq nft_ct nf_conntrack macvlan bridge tun" \
 	test/vm/boot.sh "$kernel" \
-	"DETOUR_VM=$version DETOUR_SHORT=$short node node_modules/vitest/vitest.mjs run $projects $timeouts --reporter=default --reporter=json --outputFile.json=/mnt/out/report.json" ||
+	"DETOUR_VM=$version DETOUR_SHORT=$short node node_modules/vitest/vitest.mjs run $projects $timeouts --reporter=default --reporter=./test/vm/told-at-once.mjs --reporter=json --outputFile.json=/mnt/out/report.json" ||
 	status=$?
 if [ -f "$out/report.json" ]; then cp "$out/report.json" "$report"; fi
 exit "$status"
