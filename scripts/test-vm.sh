@@ -6,7 +6,8 @@
 # PATTERN: only test files whose path contains one of them, of both rings.
 # The kernel comes from Debian's packages into build/vm/, once. The guest sees this file system read-only below an
 # overlay, so nothing that the tests write there reaches the host, except the report.
-# Environment: REPORT=FILE where vitest's JSON report goes (default build/test/vm-<version>.json), VM_TIMEOUT=SECONDS of the whole
+# Environment: REPORT=FILE where vitest's JSON report goes (default build/test/vm-<version>.json), VM_TIMEOUT=SECONDS of
+# the whole, VM_ACCEL=kvm|tcg (default: KVM where it boots the kernel, else emulation), VM_SMP=CPUS
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -40,6 +41,12 @@ fetch_kernel() {
 }
 
 [ -n "$(ls "$kernel"/boot/vmlinuz-* 2>/dev/null)" ] || fetch_kernel
+
+# A trial, because not every /dev/kvm boots a distribution's kernel: some are for guests made for them.
+if [ -z "${VM_ACCEL:-}" ] && [ -w /dev/kvm ] && VM_ACCEL=kvm VM_TIMEOUT=20 test/vm/boot.sh "$kernel" true >/dev/null 2>&1; then
+	export VM_ACCEL=kvm
+fi
+echo "  VM      kernel $version, ${VM_ACCEL:-emulated}"
 
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
