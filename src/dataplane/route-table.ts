@@ -21,6 +21,10 @@ export class RouteTable {
   /** What the map holds, route targets by key; null: not known. */
   #actual: Map<KeyText, number> | null = null;
   #readAtMs = 0;
+  /** What was asked for last and written without a problem; null: something failed. */
+  #published: readonly RouteIntent[] | null = null;
+  /** The same, encoded, of a table that is small. */
+  #publishedKeys: Map<KeyText, number> | null = null;
 
   constructor(family: Family, map: KernelMap, nowMs: () => number) {
     this.#family = family;
@@ -28,8 +32,12 @@ export class RouteTable {
     this.#nowMs = nowMs;
   }
 
+  /** The same array again is not gone through: nobody changes one that was given here. */
   async publish(routes: readonly RouteIntent[]): Promise<string[]> {
-    let wanted = await wantedRoutes(this.#family, routes);
+    const isSame = routes === this.#published;
+    if (isSame && !this.#mustRead()) return [];
+    let wanted = (isSame ? this.#publishedKeys : null) ?? (await wantedRoutes(this.#family, routes));
+    this.#published = null;
     const problems: string[] = [];
     if (wanted.size > this.#map.maxEntries) {
       problems.push(
@@ -51,16 +59,23 @@ export class RouteTable {
       this.#actual = null; // some of it may have been written
       problems.push(`${this.#map.name}: ${String(error)}`);
     }
+    if (problems.length === 0) {
+      this.#published = routes;
+      this.#publishedKeys = wanted.size <= ALWAYS_READ_ROUTES ? wanted : null;
+    }
     return problems;
   }
 
+  #mustRead(): boolean {
+    if (this.#actual === null || this.#actual.size <= ALWAYS_READ_ROUTES) return true;
+    return this.#nowMs() - this.#readAtMs >= READ_INTERVAL_MS;
+  }
+
   #read(): Map<KeyText, number> {
-    const now = this.#nowMs();
-    const isSmall = this.#actual !== null && this.#actual.size <= ALWAYS_READ_ROUTES;
-    if (this.#actual && !isSmall && now - this.#readAtMs < READ_INTERVAL_MS) return this.#actual;
+    if (this.#actual && !this.#mustRead()) return this.#actual;
     this.#actual = new Map();
     for (const [key, value] of this.#map.readAll()) this.#actual.set(key, u32Of(keyText(value)));
-    this.#readAtMs = now;
+    this.#readAtMs = this.#nowMs();
     return this.#actual;
   }
 

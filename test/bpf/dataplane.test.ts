@@ -245,14 +245,36 @@ describe('liveness', () => {
     const bit = () => time((round) => plane.setLiveness([{ nextHop: 1 + (round % 4000), alive: round % 2 === 0 }]));
     const map = pinned<number, bigint>('liveness');
     const look = () => time((round) => map.get(round % 64));
-    bit();
-    look();
-    expect(bit()).toBeLessThan(look() / 2);
+    // The best of several: a machine that is busy delays one or the other.
+    const best = (run: () => number): number => Math.min(...Array.from({ length: 7 }, run));
+    expect(best(bit)).toBeLessThan(best(look) / 2);
     map.close();
   });
 });
 
 describe('routes', () => {
+  test('of a large table that are the same array again are not gone through', async () => {
+    const plane = openPlane({ maxRoutes: 4096 });
+    let looks = 0;
+    const routes = Array.from({ length: 2500 }, (_, index) => {
+      const prefix = Prefix.parse(`10.${index >> 8}.${index & 255}.0/24`);
+      return {
+        get prefix() {
+          looks++;
+          return prefix;
+        },
+        target: { kind: 'fib' } as const,
+      };
+    });
+    await plane.apply(intent({ routes }));
+    expect([routeCount('routes4'), looks > 0]).toEqual([2500, true]);
+    looks = 0;
+    await plane.apply(intent({ routes }));
+    expect(looks).toBe(0);
+    await plane.apply(intent({ routes: routes.slice(1) }));
+    expect(routeCount('routes4')).toBe(2499);
+  });
+
   test('hold kind and group as the program reads them', async () => {
     const plane = openPlane();
     await plane.apply(intent());
