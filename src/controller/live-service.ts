@@ -131,7 +131,8 @@ export class LiveService implements ControllerService {
   }
 
   statistics(): Record<string, number> {
-    return this.#controller.planes.telemetry.statistics();
+    const { plane, telemetry } = this.#controller.planes;
+    return { ...plane.statistics(), ...telemetry.statistics() };
   }
 
   #knownUplink(uplink: string): void {

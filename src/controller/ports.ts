@@ -126,6 +126,8 @@ export interface ForwardingPlane {
   readNextHopCounters(): Map<NextHopId, TrafficCounter>;
   /** Packets by interface ifindex (0 = unknown interface) and reason name ("not-our-mac"). */
   readReasonCounters(): Map<number, Record<string, bigint>>;
+  /** Counters of the plane's own workings, for the metrics. */
+  statistics(): Record<string, number>;
   /** Detach and unpin everything, or leave it pinned and only close handles. */
   close(options: { keep: boolean }): Promise<void>;
 }

@@ -166,6 +166,10 @@ export class DataPlane implements ForwardingPlane {
     return this.#reasonCounters.read(slots);
   }
 
+  statistics(): Record<string, number> {
+    return this.#links.statistics();
+  }
+
   /** @param options.keep leave programs attached and maps pinned: forwarding goes on without us */
   async close({ keep }: { keep: boolean }): Promise<void> {
     if (this.#closed) return;

@@ -34,6 +34,18 @@ export class LinkWatch {
     return error === null ? [] : [`the watch over links has ended: ${error}`];
   }
 
+  /** Nothing when there is no watch. */
+  statistics(): Record<string, number> {
+    if (!this.#watch) return {};
+    const { cleared, messages, overruns } = this.#watch.statistics();
+    return {
+      linkWatchCleared: cleared,
+      linkWatchMessages: messages,
+      linkWatchOverruns: overruns,
+      linkWatchRealtime: Number(this.#watch.realtime),
+    };
+  }
+
   close(): void {
     this.#watch?.close();
   }

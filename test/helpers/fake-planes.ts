@@ -98,6 +98,9 @@ export class FakePlane implements ForwardingPlane {
   readReasonCounters(): ReturnType<ForwardingPlane['readReasonCounters']> {
     return new Map();
   }
+  statistics(): Record<string, number> {
+    return {};
+  }
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -141,6 +141,19 @@ export const metricCatalogue = {
     help: 'Times in which nothing was judged because the prober or the machine stalled.',
   },
 
+  detour_link_watch_cleared_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Liveness bits cleared by the link watch, ahead of the controller.',
+  },
+  detour_link_watch_messages_total: { kind: 'counter', labels: [], help: 'Link messages read by the link watch.' },
+  detour_link_watch_overruns_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Times the kernel had more link messages than the link watch could hold.',
+  },
+  detour_link_watch_realtime: { kind: 'gauge', labels: [], help: '1: the link watch has a real-time priority.' },
+
   process_cpu_seconds_total: { kind: 'counter', labels: [], help: 'CPU time of the controller, user and system.' },
   process_resident_memory_bytes: { kind: 'gauge', labels: [], help: 'Resident memory of the controller.' },
 } as const satisfies Record<string, MetricDefinition>;
@@ -167,6 +180,10 @@ export const statisticCatalogue: Readonly<Record<string, { metric: MetricName; s
   transmitterStalledUs: { metric: 'detour_transmitter_stalled_seconds_total', scale: 1e-6 },
   transmitterRealtime: { metric: 'detour_transmitter_realtime' },
   blindWindows: { metric: 'detour_blind_windows_total' },
+  linkWatchCleared: { metric: 'detour_link_watch_cleared_total' },
+  linkWatchMessages: { metric: 'detour_link_watch_messages_total' },
+  linkWatchOverruns: { metric: 'detour_link_watch_overruns_total' },
+  linkWatchRealtime: { metric: 'detour_link_watch_realtime' },
 };
 
 /**

@@ -36,6 +36,7 @@ test('a watch that cannot be opened is a note, and everything else goes on', () 
   const links = new LinkWatch({ openCarrierWatch }, 3, notes);
   expect(notes).toEqual(['links are watched by the event loop only: EPERM: Operation not permitted, bind(AF_NETLINK)']);
   expect(links.publish([hop(1, 2)], [])).toEqual([]);
+  expect(links.statistics()).toEqual({});
   links.close();
 });
 
@@ -44,11 +45,17 @@ test('a watch whose thread has ended is a problem that every pass tells again', 
   const openCarrierWatch = (): CarrierWatch => ({
     realtime: false,
     watch: () => undefined,
-    statistics: () => ({ cleared: 0, messages: 0, overruns: 0, error: 'EBADF' }),
+    statistics: () => ({ cleared: 1, messages: 2, overruns: 3, error: 'EBADF' }),
     close: () => void closed++,
   });
   const links = new LinkWatch({ openCarrierWatch }, 3, []);
   expect(links.publish([], [])).toEqual(['the watch over links has ended: EBADF']);
+  expect(links.statistics()).toEqual({
+    linkWatchCleared: 1,
+    linkWatchMessages: 2,
+    linkWatchOverruns: 3,
+    linkWatchRealtime: 0,
+  });
   links.close();
   expect(closed).toBe(1);
 });
