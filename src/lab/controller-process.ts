@@ -11,20 +11,23 @@ export interface ControllerProcessOptions {
   /** Where the controller's log lines go. */
   onLine?: (line: string) => void;
   timeoutMs?: number;
+  /** How long SIGTERM may take before `stop` sends SIGKILL. */
+  stopTimeoutMs?: number;
 }
 
-const STOP_TIMEOUT_MS = 10_000;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class ControllerProcess {
   readonly #child: ChildProcess;
   readonly #socket: string;
   readonly #exited: Promise<number | null>;
+  readonly #stopTimeoutMs: number;
   #output = '';
 
-  private constructor(child: ChildProcess, socket: string, onLine: (line: string) => void) {
+  private constructor(child: ChildProcess, socket: string, stopTimeoutMs: number, onLine: (line: string) => void) {
     this.#child = child;
     this.#socket = socket;
+    this.#stopTimeoutMs = stopTimeoutMs;
     this.#exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -41,13 +44,14 @@ export class ControllerProcess {
     socket,
     onLine = () => undefined,
     timeoutMs = 20_000,
+    stopTimeoutMs = 10_000,
   }: ControllerProcessOptions): Promise<ControllerProcess> {
     // The built one, also when this file runs from src/ in a test.
     const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
     const child = spawn('nsenter', [`--net=${namespacePath(namespace)}`, process.execPath, main, 'run', configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const controller = new ControllerProcess(child, socket, onLine);
+    const controller = new ControllerProcess(child, socket, stopTimeoutMs, onLine);
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
       if (child.exitCode !== null)
@@ -95,7 +99,7 @@ export class ControllerProcess {
   /** SIGTERM, and SIGKILL if that is not enough. */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode === null) this.#child.kill('SIGTERM');
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#stopTimeoutMs);
     const code = await this.#exited;
     clearTimeout(timer);
     return code;

@@ -6,7 +6,7 @@ import { ControllerProcess } from '../../src/lab/controller-process.js';
 import { demoConfig } from '../../src/lab/demo-config.js';
 import { Lab } from '../../src/lab/lab.js';
 import { sh, tryStart } from '../../src/lab/shell.js';
-import { until } from './poll.js';
+import { SLOWNESS, until } from './poll.js';
 
 let count = 0;
 
@@ -44,7 +44,9 @@ export class LabRun {
 
   /** The demo's configuration, with `extra` at its end, or the whole text that is given. */
   write(extra = '', whole?: string): void {
-    writeFileSync(this.configFile, whole ?? demoConfig({ socket: this.socket, pinPath: this.pinPath, extra }));
+    const text = whole ?? demoConfig({ socket: this.socket, pinPath: this.pinPath, extra });
+    // On an emulated machine a reply may take longer than the demo's interval.
+    writeFileSync(this.configFile, SLOWNESS > 1 ? text.replaceAll('interval_ms: 20\n', 'interval_ms: 200\n') : text);
   }
 
   async start(extra = ''): Promise<ControllerProcess> {
@@ -57,7 +59,8 @@ export class LabRun {
       namespace: this.router,
       configFile: this.configFile,
       socket: this.socket,
-      timeoutMs: 60_000,
+      timeoutMs: 60_000 * SLOWNESS,
+      stopTimeoutMs: 10_000 * SLOWNESS,
     });
     return this.controller;
   }

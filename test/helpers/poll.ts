@@ -1,5 +1,5 @@
 /** How much longer to wait in `make test-vm`, whose emulated machine runs JavaScript about eight times slower. */
-const SLOWNESS = process.env['DETOUR_VM'] ? 8 : 1;
+export const SLOWNESS = process.env['DETOUR_VM'] ? 8 : 1;
 
 /** Bounded polling: the only way that a test waits for the world. The bound is for an ordinary, busy machine. */
 export async function until<T>(
