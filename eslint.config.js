@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist/', 'build/', 'native/build/', 'node_modules/', 'src/abi/generated.ts'] },
+  { ignores: ['dist/', 'dist.new/', 'build/', 'native/build/', 'node_modules/', 'src/abi/generated.ts'] },
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', '*.config.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
@@ -17,6 +17,18 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },
+  },
+  {
+    // Run as they are, and part of no TypeScript project: rules that need no types.
+    files: ['**/*.mjs', 'eslint.config.js'],
+    extends: [tseslint.configs.recommended],
+    rules: {
+      eqeqeq: ['error', 'always'],
+      'no-undef': 'error',
+      'no-unreachable': 'error',
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+    },
+    languageOptions: { globals: { console: 'readonly' } },
   },
   {
     // Programs that print on purpose.
