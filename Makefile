@@ -1,14 +1,14 @@
-# Detour. `make help` lists the targets. V=1 shows the commands.
+# Detour. `make help` lists the targets. V=1 shows the commands; V=0 is the same as none.
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
-
 Q := $(if $(filter-out 0,$(V)),,@)
 
 NODE_MODULES := node_modules/.package-lock.json
-SOURCES := $(shell find src -name '*.ts' 2>/dev/null)
+# The directories, too: one changes when a file in it is deleted.
+SOURCES := $(shell find src -type d -o -name '*.ts')
 DIST := dist/.stamp
 
 include bpf/build.mk
@@ -23,7 +23,7 @@ system:
 
 $(NODE_MODULES): package.json package-lock.json .npmrc | system
 	@echo "  NPM     ci"
-	$(Q)npm ci --silent $(if $(filter 1,$(V)),--loglevel=notice)
+	$(Q)npm ci --silent $(if $(Q),,--loglevel=notice)
 	$(Q)touch $@
 
 native: $(NODE_MODULES) | system
@@ -31,15 +31,18 @@ native: $(NODE_MODULES) | system
 
 $(BPF_OBJECTS): | system
 
+# Made beside the old one, which stays if that fails: no file of a deleted source is left over, and none is missing
+# meanwhile. The stamp is as old as the start: a source that was edited during the build is newer.
 $(DIST): $(SOURCES) tsconfig.json tsconfig.build.json $(NODE_MODULES)
 	@echo "  TSC     dist"
-	$(Q)npx --no-install tsc -p tsconfig.build.json
-	$(Q)touch $@
+	$(Q)rm -rf dist.new && mkdir dist.new && touch dist.new/.stamp
+	$(Q)npx --no-install tsc -p tsconfig.build.json --outDir dist.new
+	$(Q)rm -rf dist && mv dist.new dist
 
 build: system native bpf $(DIST) ## Install what is missing, compile BPF objects, addon and TypeScript
 
 test: build ## All tests; ends with "N passed, N failed"
-	$(Q)scripts/install-packages.sh test vm
+	$(Q)scripts/install-packages.sh lint test vm
 	$(Q)scripts/mount-bpffs.sh
 	$(Q)node scripts/test.mjs all
 
@@ -51,12 +54,12 @@ test-vm: build ## BPF and namespace tests in QEMU: KERNEL=6.1 (default) or 6.12
 	$(Q)scripts/test-vm.sh $(or $(KERNEL),6.1)
 
 lint: $(NODE_MODULES) ## ESLint, Prettier, clang-format and the type checker
-	$(Q)scripts/install-packages.sh test
+	$(Q)scripts/install-packages.sh lint
 	$(Q)node scripts/test.mjs lint
 
 format: $(NODE_MODULES) ## Rewrite sources in the house style
-	$(Q)npx --no-install prettier --log-level warn --write src test scripts '*.{ts,json,mjs}' docs
-	$(Q)clang-format-19 -i bpf/*.h bpf/*.c native/*.cc native/*.h
+	$(Q)scripts/install-packages.sh lint
+	$(Q)node scripts/format.mjs
 
 demo: build ## Build a lab in network namespaces, cut and silence uplinks, print what happened
 	$(Q)scripts/mount-bpffs.sh
@@ -76,7 +79,6 @@ unload: build ## Detach every program of Detour's and remove its pins
 	$(Q)node dist/cli/main.js unload
 
 bench: build ## Measure side by side: BENCH=forward, idle, ...; without BENCH all of them
-	$(Q)scripts/install-packages.sh test
 	$(Q)scripts/mount-bpffs.sh
 	$(Q)node dist/bench/main.js $(BENCH)
 
@@ -84,4 +86,4 @@ abi: bpf $(NODE_MODULES) ## Generate src/abi/ from the BPF objects' BTF
 	$(Q)node scripts/generate-abi.mjs
 
 clean: ## Remove everything that was built
-	$(Q)rm -rf build dist native/build
+	$(Q)rm -rf build dist dist.new native/build

@@ -1,6 +1,6 @@
 # Builds build/bpf/*.bpf.o. Included by the top Makefile, or used alone: make -f bpf/build.mk
 # Needs clang, llvm-strip and libbpf's headers; no kernel headers beyond the UAPI ones, no vmlinux.h.
-# V=1 shows the whole command lines.
+# V=1 shows the whole command lines; V=0 is the same as none.
 
 CLANG ?= $(shell command -v clang-19 || echo clang)
 LLVM_STRIP ?= $(shell command -v llvm-strip-19 || echo llvm-strip)
@@ -11,7 +11,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Werror -Wsha
 BPF_SOURCES := $(wildcard bpf/*.bpf.c)
 BPF_OBJECTS := $(BPF_SOURCES:bpf/%.c=build/bpf/%.o)
 
-BPF_QUIET := $(if $(V),,@)
+BPF_QUIET := $(if $(filter-out 0,$(V)),,@)
 
 .PHONY: bpf bpf-clean
 .DELETE_ON_ERROR:
@@ -20,7 +20,7 @@ bpf: $(BPF_OBJECTS)
 
 # -g makes BTF and DWARF; only the BTF is kept.
 build/bpf/%.bpf.o: bpf/%.bpf.c bpf/build.mk | build/bpf
-	$(if $(V),,@echo "  BPF      $@")
+	$(if $(BPF_QUIET),@echo "  BPF     $@")
 	$(BPF_QUIET)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@
 	$(BPF_QUIET)$(LLVM_STRIP) -g $@
 

@@ -17,8 +17,13 @@ flock 9
 
 # The headers that came with this node (Debian's libnode-dev, a tarball): no download, no other version's headers.
 prefix=$(node -p 'require("path").dirname(require("path").dirname(require("fs").realpathSync(process.execPath)))')
-nodedir=
-if [ -f "$prefix/include/node/node.h" ]; then nodedir="--nodedir=$prefix"; fi
+nodedir=${npm_config_nodedir:-$prefix}
+if [ ! -f "$nodedir/include/node/node.h" ]; then
+	# node-gyp would fetch them from nodejs.org, unasked.
+	echo "build-native: $nodedir/include/node has no headers of Node.js; install libnode-dev (Debian's node), or Node" \
+		"from a tarball or NodeSource, which have them; or name their place in npm_config_nodedir" >&2
+	exit 69
+fi
 
 log=$(mktemp)
 started=$(mktemp)
@@ -28,9 +33,9 @@ trap 'rm -f "$log" "$started"' EXIT INT TERM
 run() {
 	directory=$1
 	shift
-	if [ "${V:-0}" = 1 ]; then
-		(cd "$directory" && node "$gyp" "$@" $nodedir)
-	elif ! (cd "$directory" && node "$gyp" "$@" $nodedir) >"$log" 2>&1; then
+	if [ "${V:-0}" != 0 ]; then
+		(cd "$directory" && node "$gyp" "$@" --nodedir="$nodedir")
+	elif ! (cd "$directory" && node "$gyp" "$@" --nodedir="$nodedir") >"$log" 2>&1; then
 		cat "$log" >&2
 		echo "build-native: building ${directory#"$root"/} failed" >&2
 		return 1

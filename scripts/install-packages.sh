@@ -7,9 +7,11 @@
 # Works as root, or through sudo. Anywhere but on Debian and Ubuntu it names the packages and leaves them to you.
 set -eu
 
-build="clang-19 llvm-19 libbpf-dev libelf-dev zlib1g-dev bpftool libmnl-dev g++ make pkg-config"
-lab="iproute2 nftables procps util-linux ethtool"
-test="tcpdump iputils-ping python3-scapy openssl clang-format-19"
+# python3 is what node-gyp runs on; nothing else here brings it along.
+build="clang-19 llvm-19 libbpf-dev libelf-dev zlib1g-dev bpftool libmnl-dev g++ make pkg-config python3"
+lab="iproute2 iputils-ping nftables procps util-linux ethtool"
+lint="clang-format-19"
+test="tcpdump python3-scapy openssl"
 vm="qemu-system-x86 busybox-static cpio kmod xz-utils zstd"
 
 wanted=
@@ -17,9 +19,10 @@ for group in "$@"; do
 	case $group in
 	build) wanted="$wanted $build" ;;
 	lab) wanted="$wanted $lab" ;;
+	lint) wanted="$wanted $lint" ;;
 	test) wanted="$wanted $test" ;;
 	vm) wanted="$wanted $vm" ;;
-	*) echo "install-packages: no group \"$group\"; there are build, lab, test, vm" >&2; exit 64 ;;
+	*) echo "install-packages: no group \"$group\"; there are build, lab, lint, test, vm" >&2; exit 64 ;;
 	esac
 done
 
