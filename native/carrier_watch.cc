@@ -1,6 +1,7 @@
 #include "carrier_watch.h"
 
 #include "arguments.h"
+#include "netlink_receive.h"
 #include "thread_priority.h"
 
 #include <climits>
@@ -16,10 +17,13 @@ CarrierWatch::CarrierWatch(const Napi::CallbackInfo &info) : NativeObject(info)
 {
 	guarded(info.Env(), [&] {
 		const Options options(info[0], "options");
-		const int fd = toFd(options.value("livenessFd"), "options.livenessFd");
-		const auto priority = static_cast<int>(options.integer("realtimePriority", 0, kMaxRealtimePriority));
-		const auto protocol = static_cast<uint8_t>(options.integer("routeProtocol", 0, UINT8_MAX));
-		guard_ = std::make_unique<LinkGuard>(fd, priority, protocol, options.netns());
+		guard_ = std::make_unique<LinkGuard>(LinkGuardOptions{
+		    .livenessFd = toFd(options.value("livenessFd"), "options.livenessFd"),
+		    .realtimePriority = static_cast<int>(options.integer("realtimePriority", 0, kMaxRealtimePriority)),
+		    .routeProtocol = static_cast<uint8_t>(options.integer("routeProtocol", 0, UINT8_MAX)),
+		    .receiveBufferBytes = receiveBufferBytes(options),
+		    .netns = options.netns(),
+		});
 		opened(Lifetime::Collectable);
 	});
 }

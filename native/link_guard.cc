@@ -2,6 +2,7 @@
 
 #include "errors.h"
 #include "map_info.h"
+#include "netlink_receive.h"
 #include "netns.h"
 #include "socket_address.h"
 #include "thread_priority.h"
@@ -17,10 +18,6 @@
 
 namespace
 {
-/* One message with all attributes of a NIC's virtual functions can be longer than a page. */
-constexpr size_t kDatagramBytes = 256 * 1024;
-/* A burst of 10,000 links. */
-constexpr int kReceiveBufferBytes = 8 * 1024 * 1024;
 /* What is pending is read before anything is cleared; a burst must not hold that up. */
 constexpr int kDatagramsPerTurn = 64;
 
@@ -33,21 +30,21 @@ Mapping mapLiveness(int fd)
 }
 } // namespace
 
-LinkGuard::LinkGuard(int livenessFd, int realtimePriority, uint8_t routeProtocol, const std::string &netns)
-    : liveness_(mapLiveness(livenessFd)), stopEvent_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      datagram_(kDatagramBytes)
+LinkGuard::LinkGuard(const LinkGuardOptions &options)
+    : liveness_(mapLiveness(options.livenessFd)),
+      stopEvent_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")), datagram_(kNetlinkDatagramBytes)
 {
-	withinNetns(netns, [&] {
+	withinNetns(options.netns, [&] {
 		socket_.reset(mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK));
 		checked(socket_ ? 0 : -1, "socket(AF_NETLINK)");
 	});
-	setReceiveBuffer(mnl_socket_get_fd(socket_.get()), kReceiveBufferBytes);
-	filterLinkNews(mnl_socket_get_fd(socket_.get()), routeProtocol);
+	setReceiveBuffer(mnl_socket_get_fd(socket_.get()), options.receiveBufferBytes);
+	filterLinkNews(mnl_socket_get_fd(socket_.get()), options.routeProtocol);
 	checked(mnl_socket_bind(socket_.get(), RTMGRP_LINK | RTMGRP_IPV6_ROUTE, MNL_SOCKET_AUTOPID),
 		"bind(AF_NETLINK)");
 	thread_ = std::thread([this] { run(); });
 	pthread_setname_np(thread_.native_handle(), "detour-links");
-	realtime_ = makeRealtime(thread_.native_handle(), realtimePriority);
+	realtime_ = makeRealtime(thread_.native_handle(), options.realtimePriority);
 }
 
 LinkGuard::~LinkGuard()
@@ -82,11 +79,16 @@ bool LinkGuard::receive()
 {
 	for (int i = 0; i < kDatagramsPerTurn; i++) {
 		const int error = receiveOne();
-		if (error == EAGAIN)
+		if (error == EAGAIN) {
+			/* The kernel tells of an overrun once, and may have dropped more until now. */
+			lookDue_ = std::exchange(overrun_, false) || lookDue_;
 			return true;
+		}
 		if (error == ENOBUFS || error == EMSGSIZE) {
 			overruns_++;
-		} else if (error != 0 && error != EINTR) {
+			overrun_ = true;
+			lookDue_ = true;
+		} else if (error != 0) {
 			/* Going on would be a loop at real-time priority. */
 			error_ = error;
 			return false;
@@ -97,22 +99,10 @@ bool LinkGuard::receive()
 
 int LinkGuard::receiveOne()
 {
-	sockaddr_nl sender{};
-	iovec vector{.iov_base = datagram_.data(), .iov_len = datagram_.size()};
-	msghdr header{};
-	header.msg_name = &sender;
-	header.msg_namelen = sizeof(sender);
-	header.msg_iov = &vector;
-	header.msg_iovlen = 1;
-	const ssize_t size = recvmsg(mnl_socket_get_fd(socket_.get()), &header, MSG_DONTWAIT);
-	if (size < 0)
-		return errno;
-	/* Only the kernel is believed; other processes can send to a netlink port, too. */
-	if (sender.nl_pid != 0)
-		return 0;
-	if (header.msg_flags & MSG_TRUNC)
-		return EMSGSIZE;
-	int left = static_cast<int>(size);
+	const auto [error, bytes] = receiveFromKernel(mnl_socket_get_fd(socket_.get()), datagram_);
+	if (error)
+		return error;
+	int left = static_cast<int>(bytes);
 	for (auto *message = reinterpret_cast<const nlmsghdr *>(datagram_.data()); mnl_nlmsg_ok(message, left);
 	     message = mnl_nlmsg_next(message, &left)) {
 		messages_++;
@@ -120,7 +110,7 @@ int LinkGuard::receiveOne()
 		 */
 		if (const auto news = readLinkNews(message))
 			latest_[news->ifindex] = news->sends;
-		routesGone_ = routesGone_ || message->nlmsg_type == RTM_DELROUTE;
+		lookDue_ = lookDue_ || message->nlmsg_type == RTM_DELROUTE;
 	}
 	return 0;
 }
@@ -128,7 +118,7 @@ int LinkGuard::receiveOne()
 void LinkGuard::clearDead()
 {
 	const std::lock_guard lock(mutex_);
-	if (std::exchange(routesGone_, false))
+	if (std::exchange(lookDue_, false))
 		look();
 	for (const auto &[ifindex, sends] : latest_) {
 		if (sends)

@@ -5,7 +5,7 @@
  *
  * The kernel announces a lost carrier as the last thing it does about it. Before, it deletes IPv6 routes that lost
  * their nexthops, and waits for grace periods of RCU in between: such a deletion of a route of ours makes the thread
- * look at its links, and find the one that is down already.
+ * look at its links, and find the one that is down already. It also looks when messages were lost.
  */
 #pragma once
 
@@ -24,18 +24,26 @@
 #include <thread>
 #include <vector>
 
+struct LinkGuardOptions {
+	/** An array map of u64 with BPF_F_MMAPABLE, mapped by the guard for itself. */
+	int livenessFd;
+	/** 0: do not ask for SCHED_FIFO. */
+	int realtimePriority;
+	/** rtm_protocol of our routes. */
+	uint8_t routeProtocol;
+	int receiveBufferBytes;
+	/** Network namespace file; empty: the current one. */
+	std::string netns;
+};
+
 class LinkGuard
 {
       public:
 	/** Link -> next hops whose packets leave by it. */
 	using Table = std::multimap<int, uint32_t>;
 
-	/**
-	 * Starts the thread. @param livenessFd an array map of u64 with BPF_F_MMAPABLE, mapped here for itself
-	 * @param realtimePriority 0: do not ask for SCHED_FIFO
-	 * @param routeProtocol rtm_protocol of our routes. Throws SystemError, ArgumentError.
-	 */
-	LinkGuard(int livenessFd, int realtimePriority, uint8_t routeProtocol, const std::string &netns);
+	/** Starts the thread. Throws SystemError, ArgumentError. */
+	explicit LinkGuard(const LinkGuardOptions &options);
 	/** Stops the thread and waits for it. */
 	~LinkGuard();
 	LinkGuard(const LinkGuard &) = delete;
@@ -103,7 +111,10 @@ class LinkGuard
 	/* The thread's own. */
 	std::vector<uint8_t> datagram_;
 	std::map<int, bool> latest_;
-	bool routesGone_ = false;
+	/** The state of all links is to be asked for: there is, or was, more to know than messages say. */
+	bool lookDue_ = false;
+	/** Messages were dropped since the socket was last empty. */
+	bool overrun_ = false;
 
 	std::mutex mutex_;
 	Table table_;

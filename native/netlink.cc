@@ -1,6 +1,7 @@
 #include "netlink.h"
 
 #include "arguments.h"
+#include "netlink_receive.h"
 #include "netns.h"
 #include "socket_address.h"
 
@@ -12,11 +13,6 @@
 
 namespace
 {
-/* Dumps come in datagrams of up to 32 KiB; one message with all attributes of a NIC's virtual functions can be longer.
- */
-constexpr size_t kDatagramBytes = 256 * 1024;
-/* A subscriber that is one event-loop stall behind must not lose messages: a burst of 10,000 links is about 8 MiB. */
-constexpr int kReceiveBufferBytes = 8 * 1024 * 1024;
 /* A batch is one buffer; the kernel refuses one that is larger than the send buffer with EMSGSIZE. */
 constexpr int kSendBufferBytes = 4 * 1024 * 1024;
 /* Give other handles a turn. */
@@ -35,9 +31,7 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo &info) : NativeObject(info
 	guarded(info.Env(), [&] {
 		const Options options(info[0], "options");
 		const int protocol = static_cast<int>(options.integer("protocol", 0, MAX_LINKS - 1));
-		const int receiveBytes = options.has("receiveBufferBytes")
-					     ? static_cast<int>(options.integer("receiveBufferBytes", 1, INT_MAX / 2))
-					     : kReceiveBufferBytes;
+		const int receiveBytes = receiveBufferBytes(options);
 		const bool strictDump = options.has("strictDump") && options.boolean("strictDump");
 		std::vector<int> groups;
 		if (options.has("groups")) {
@@ -65,7 +59,7 @@ NetlinkSocket::NetlinkSocket(const Napi::CallbackInfo &info) : NativeObject(info
 		for (const int group : groups)
 			setOption(NETLINK_ADD_MEMBERSHIP, group, "setsockopt(NETLINK_ADD_MEMBERSHIP)");
 		portId_ = mnl_socket_get_portid(socket_.get());
-		datagram_.resize(kDatagramBytes);
+		datagram_.resize(kNetlinkDatagramBytes);
 		poll_.open(environment(), mnl_socket_get_fd(socket_.get()), UV_READABLE,
 			   [this](int status) { onPoll(status); });
 		opened(Lifetime::UntilClosed);
@@ -126,30 +120,17 @@ void NetlinkSocket::onPoll(int status)
 
 bool NetlinkSocket::receiveOne()
 {
-	sockaddr_nl sender{};
-	iovec vector{.iov_base = datagram_.data(), .iov_len = datagram_.size()};
-	msghdr header{};
-	header.msg_name = &sender;
-	header.msg_namelen = sizeof(sender);
-	header.msg_iov = &vector;
-	header.msg_iovlen = 1;
-	const ssize_t size = recvmsg(mnl_socket_get_fd(socket_.get()), &header, MSG_DONTWAIT);
-	int error = size < 0 ? errno : 0;
+	const auto [error, bytes] = receiveFromKernel(mnl_socket_get_fd(socket_.get()), datagram_);
 	if (error == EAGAIN)
 		return false;
-	if (error == EINTR)
+	if (!error && bytes == 0)
 		return true;
-	/* Only the kernel is believed; other processes can send to a netlink port, too. */
-	if (error == 0 && sender.nl_pid != 0)
-		return true;
-	if (error == 0 && (header.msg_flags & MSG_TRUNC))
-		error = EMSGSIZE;
-	environment().intoJs([&] {
+	environment().intoJs([&, error = error, bytes = bytes] {
 		const Napi::Env env = Env();
 		if (error)
 			onError_.Call({Napi::String::New(env, errnoName(error))});
 		else
-			onMessages_.Call({Napi::Buffer<uint8_t>::Copy(env, datagram_.data(), size)});
+			onMessages_.Call({Napi::Buffer<uint8_t>::Copy(env, datagram_.data(), bytes)});
 	});
 	return true;
 }

@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "clock.h"
 #include "netns.h"
+#include "thread_priority.h"
 
 #include <netinet/in.h>
 #include <pthread.h>
@@ -50,16 +51,15 @@ TrafficSource::TrafficSource(const Napi::CallbackInfo &info) : NativeObject(info
 		payload_.resize(options.u32("payloadBytes", sizeof(TrafficPayload), kMaxPayloadBytes));
 		maxPackets_ = options.u32("maxPackets", 1, kMaxTrafficPackets);
 		const int priority =
-		    options.has("realtimePriority") ? static_cast<int>(options.integer("realtimePriority", 0, 99)) : 0;
+		    options.has("realtimePriority")
+			? static_cast<int>(options.integer("realtimePriority", 0, kMaxRealtimePriority))
+			: 0;
 		transmitNs_.emplace(maxPackets_);
 		/* The socket stays in the namespace where it was opened: the thread itself need not go there. */
 		withinNetns(options.netns(), [&] { fd_ = openSocket(family, source); });
 		thread_ = std::thread([this] { run(); });
 		pthread_setname_np(thread_.native_handle(), "detour-source");
-		sched_param parameters{};
-		parameters.sched_priority = priority;
-		if (priority > 0)
-			(void)pthread_setschedparam(thread_.native_handle(), SCHED_FIFO, &parameters);
+		(void)makeRealtime(thread_.native_handle(), priority);
 		opened(Lifetime::Collectable);
 	});
 }

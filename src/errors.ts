@@ -46,6 +46,9 @@ export const errorCatalogue = {
   INTERNAL: { message: '{reason}', status: 500, exit: 70 },
 } as const satisfies Record<string, CatalogueEntry>;
 
+/** For people, of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 export type ErrorCode = keyof typeof errorCatalogue;
 
 /** An error that a person reads: what, where, what to do. `parameters` fill the catalogue's template. */

@@ -262,6 +262,12 @@ export interface LiveFrameOptions {
   netns?: string;
 }
 
+/** rtm_protocol of everything in the kernel that Detour owns (`proto detour`). */
+export const RTPROT_DETOUR = 68;
+
+/** SCHED_FIFO of the addon's urgent threads: below interrupt threads (50), above everything ordinary. */
+export const REALTIME_PRIORITY = 40;
+
 export interface CarrierWatchOptions {
   /** The map `liveness`: an array of u64 with BPF_F_MMAPABLE. It stays mapped whatever becomes of the descriptor. */
   livenessFd: number;
@@ -269,6 +275,8 @@ export interface CarrierWatchOptions {
   realtimePriority: number;
   /** rtm_protocol of our routes: where the kernel deletes one of IPv6, it does so before it tells that a link is down. */
   routeProtocol: number;
+  /** Default 8 MiB. */
+  receiveBufferBytes?: number;
   /** Network namespace file whose links are watched; absent: the current one. */
   netns?: string;
 }
@@ -287,7 +295,7 @@ export interface CarrierWatch {
    */
   watch(entries: readonly { ifindex: number; nextHop: number }[]): void;
   /**
-   * `cleared`: bits that were set. `overruns`: messages were lost, and with them perhaps a link that went down.
+   * `cleared`: bits that were set. `overruns`: messages were lost; the thread then asks for the state of every link.
    * `error`: errno name that ended the thread; null: it runs.
    */
   statistics(): { cleared: number; messages: number; overruns: number; error: string | null };

@@ -3,51 +3,90 @@
  * before JavaScript hears of it. The controller reads the same message a little later and decides everything else.
  */
 import type { InterfaceIntent, NextHopIntent } from '../controller/ports.js';
-import type { CarrierWatch, NativeAddon } from '../native.js';
-
-/** As the probes' transmitter: below interrupt threads (50), above everything ordinary. */
-const REALTIME_PRIORITY = 40;
-/** rtm_protocol of the routes that Detour puts into the kernel (kernel/fib). */
-const ROUTE_PROTOCOL = 68;
+import { messageOf } from '../errors.js';
+import { REALTIME_PRIORITY, RTPROT_DETOUR, type CarrierWatch, type NativeAddon } from '../native.js';
 
 export class LinkWatch {
-  readonly #watch: CarrierWatch | null = null;
+  readonly #native: Pick<NativeAddon, 'openCarrierWatch'>;
+  readonly #livenessFd: number;
+  #watch: CarrierWatch | null = null;
+  /** Why the thread ended, from then until there is another. */
+  #ended: string | null = null;
+  /** Of the threads before this one: counters do not go back. */
+  #before = { cleared: 0, messages: 0, overruns: 0 };
 
-  /** @param notes gets the reason when there can be no watch: the controller then is a little slower, not wrong */
+  /**
+   * @param livenessFd stays open for as long as this is
+   * @param notes gets the reason when there can be no watch: the controller then is a little slower, not wrong
+   */
   constructor(native: Pick<NativeAddon, 'openCarrierWatch'>, livenessFd: number, notes: string[]) {
+    this.#native = native;
+    this.#livenessFd = livenessFd;
     try {
-      this.#watch = native.openCarrierWatch({
-        livenessFd,
-        realtimePriority: REALTIME_PRIORITY,
-        routeProtocol: ROUTE_PROTOCOL,
-      });
+      this.#open();
     } catch (error) {
-      notes.push(`links are watched by the event loop only: ${error instanceof Error ? error.message : String(error)}`);
+      notes.push(`links are watched by the event loop only: ${messageOf(error)}`);
     }
   }
 
-  /** After the next hops are published. @returns problems */
+  /** After the next hops are published. Replaces a thread that has ended, tried once a pass. @returns problems */
   publish(nextHops: readonly NextHopIntent[], interfaces: readonly InterfaceIntent[]): string[] {
-    if (!this.#watch) return [];
-    this.#watch.watch(watchedLinks(nextHops, interfaces));
-    const { error } = this.#watch.statistics();
-    return error === null ? [] : [`the watch over links has ended: ${error}`];
+    const problem = this.#revive();
+    this.#watch?.watch(watchedLinks(nextHops, interfaces));
+    return problem === null ? [] : [problem];
   }
 
-  /** Nothing when there is no watch. */
+  /** Nothing when there never was a watch. */
   statistics(): Record<string, number> {
-    if (!this.#watch) return {};
-    const { cleared, messages, overruns } = this.#watch.statistics();
+    if (!this.#watch && this.#ended === null) return {};
+    const { cleared, messages, overruns } = this.#totals();
     return {
       linkWatchCleared: cleared,
       linkWatchMessages: messages,
       linkWatchOverruns: overruns,
-      linkWatchRealtime: Number(this.#watch.realtime),
+      linkWatchRealtime: Number(this.#watch?.realtime ?? false),
     };
   }
 
   close(): void {
     this.#watch?.close();
+  }
+
+  #open(): void {
+    this.#watch = this.#native.openCarrierWatch({
+      livenessFd: this.#livenessFd,
+      realtimePriority: REALTIME_PRIORITY,
+      routeProtocol: RTPROT_DETOUR,
+    });
+  }
+
+  #revive(): string | null {
+    const error = this.#watch?.statistics().error ?? null;
+    if (this.#watch && error !== null) {
+      this.#before = this.#totals();
+      this.#watch.close();
+      this.#watch = null;
+      this.#ended = error;
+    }
+    if (this.#ended === null) return null;
+    try {
+      this.#open();
+      this.#ended = null;
+      return null;
+    } catch (again) {
+      const why = `the watch over links has ended (${this.#ended}) and does not open again (${messageOf(again)})`;
+      return `${why}: failover of a cut link waits for the event loop; restart detour`;
+    }
+  }
+
+  #totals(): { cleared: number; messages: number; overruns: number } {
+    const now = this.#watch?.statistics();
+    const { cleared, messages, overruns } = this.#before;
+    return {
+      cleared: cleared + (now?.cleared ?? 0),
+      messages: messages + (now?.messages ?? 0),
+      overruns: overruns + (now?.overruns ?? 0),
+    };
   }
 }
 

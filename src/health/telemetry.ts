@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock, ProbeIntent, ProbeReplySource, TelemetrySource } from '../controller/ports.js';
 import { targetsOf } from '../config/target-key.js';
-import type { NativeAddon } from '../native.js';
+import { REALTIME_PRIORITY, type NativeAddon } from '../native.js';
 import type { ActiveCounters } from './active/runner.js';
 import { BlindReporter } from './blind-reporter.js';
 import { IcmpProber } from './icmp/icmp-prober.js';
@@ -25,8 +25,6 @@ export interface TelemetryOptions {
   realtimePriority?: number;
 }
 
-/** Below interrupt threads (50), above everything ordinary. */
-const REALTIME_PRIORITY = 40;
 const COOKIE_KEY_BYTES = 16;
 
 /**

@@ -4,8 +4,9 @@
  *   here [cw0] ===veth=== [cw1] there      next hops 1 and 70; 2 by a VLAN device above it (its index: that of lo)
  *        [cx0] ===veth=== [cx1] there      next hop 3
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { BpfObject } from '../../src/libbpf/index.js';
 import { native, type CarrierWatch, type MappedArray } from '../../src/native.js';
@@ -23,6 +24,20 @@ SEC("xdp") int pass(struct xdp_md *context) { return XDP_PASS; }
 `;
 const ALL = 0xffff_ffff_ffff_ffffn;
 const bit = (nextHop: number): bigint => 1n << BigInt(nextHop % 64);
+
+/** PTRACE_SEIZE, PTRACE_INTERRUPT, and a wait with __WALL; the thread goes on when its tracer has ended. */
+const HOLD = `
+import ctypes, os, subprocess, sys
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long] * 4
+thread = int(sys.argv[1])
+for request in (0x4206, 0x4207):
+    if ptrace(request, thread, 0, 0) != 0:
+        sys.exit("ptrace: " + os.strerror(ctypes.get_errno()))
+os.waitpid(thread, 0x40000000)
+for command in sys.argv[2:]:
+    subprocess.run(command.split(), check=True)
+`;
 
 let compiled: CompiledBpf;
 let object: BpfObject;
@@ -95,6 +110,14 @@ function deadAfter(netns: NamedNetns, command: string, expected: readonly number
   expect(now()).toEqual(wanted);
 }
 
+/** Runs the commands while the thread of that name, one of ours, does not: a tracer holds it. */
+function whileStopped(name: string, commands: readonly string[]): void {
+  const task = '/proc/self/task';
+  const isIt = (id: string): boolean => readFileSync(`${task}/${id}/comm`, 'utf8').trim() === name;
+  const [id] = readdirSync(task).filter(isIt);
+  execFileSync('python3', ['-c', HOLD, id!, ...commands], { timeout: 30_000 });
+}
+
 describe('with the event loop blocked, the bits of', () => {
   test('a link whose far end goes down are cleared, and those of what is above it; no others', () => {
     watchAll();
@@ -121,6 +144,24 @@ describe('with the event loop blocked, the bits of', () => {
 });
 
 describe('the watch', () => {
+  test('looks at its links when messages were lost, for that of a dead one may be among them', () => {
+    watch.close();
+    // Room for the first message only.
+    watch = native.openCarrierWatch({
+      livenessFd: object.map('liveness').fd,
+      realtimePriority: 40,
+      routeProtocol: 68,
+      receiveBufferBytes: 1,
+      netns: here.path,
+    });
+    watchAll();
+    const unheard = [...'abcdefgh'].map((name) => `ip -n ${here.name} link set lo alias ${name}`);
+    whileStopped('detour-links', [...unheard, `ip -n ${here.name} link set cw0 down`]);
+    deadAfter(here, 'link show lo', [1, 70, 2]);
+    expect(watch.statistics()).toMatchObject({ cleared: 3, error: null });
+    expect(watch.statistics().overruns).toBeGreaterThan(0);
+  });
+
   test('looks at its links when a route of ours goes, as the kernel tells of that first; not at others’ routes', async () => {
     // Nobody watches when the messages come that say so.
     there.ip('link set cx1 down');

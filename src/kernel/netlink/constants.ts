@@ -63,11 +63,9 @@ export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 
-export const RT_TABLE_UNSPEC = 0;
 export const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
 
-export const RTPROT_KERNEL = 2;
-/** `proto detour`: the mark of everything that Detour owns. */
-export const RTPROT_DETOUR = 68;
+/** The mark of everything that Detour owns. */
+export { RTPROT_DETOUR } from '../../native.js';

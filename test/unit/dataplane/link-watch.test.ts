@@ -40,22 +40,58 @@ test('a watch that cannot be opened is a note, and everything else goes on', () 
   links.close();
 });
 
-test('a watch whose thread has ended is a problem that every pass tells again', () => {
-  let closed = 0;
-  const openCarrierWatch = (): CarrierWatch => ({
-    realtime: false,
-    watch: () => undefined,
-    statistics: () => ({ cleared: 1, messages: 2, overruns: 3, error: 'EBADF' }),
-    close: () => void closed++,
-  });
+/** Watches as the addon would open them, one for each errno it ends with (null: it runs); then it refuses. */
+function opening(...errors: (string | null)[]) {
+  const opened: { tables: { ifindex: number; nextHop: number }[][]; closed: number }[] = [];
+  const openCarrierWatch = (): CarrierWatch => {
+    const error = errors[opened.length];
+    if (error === undefined) throw new Error('EMFILE: Too many open files, eventfd');
+    const one = { tables: [] as { ifindex: number; nextHop: number }[][], closed: 0 };
+    opened.push(one);
+    return {
+      realtime: true,
+      watch: (entries) => void one.tables.push([...entries]),
+      statistics: () => ({ cleared: 1, messages: 2, overruns: 3, error }),
+      close: () => void one.closed++,
+    };
+  };
+  return { openCarrierWatch, opened };
+}
+
+test('a watch whose thread has ended is replaced in the next pass, and its counts are kept', () => {
+  const { openCarrierWatch, opened } = opening('EBADF', null);
   const links = new LinkWatch({ openCarrierWatch }, 3, []);
-  expect(links.publish([], [])).toEqual(['the watch over links has ended: EBADF']);
+  expect(links.publish([hop(1, 2)], [])).toEqual([]);
+  expect(opened).toEqual([
+    { tables: [], closed: 1 },
+    { tables: [[{ ifindex: 2, nextHop: 1 }]], closed: 0 },
+  ]);
+  expect(links.publish([hop(1, 2)], [])).toEqual([]);
+  expect(opened).toHaveLength(2);
   expect(links.statistics()).toEqual({
-    linkWatchCleared: 1,
-    linkWatchMessages: 2,
-    linkWatchOverruns: 3,
-    linkWatchRealtime: 0,
+    linkWatchCleared: 2,
+    linkWatchMessages: 4,
+    linkWatchOverruns: 6,
+    linkWatchRealtime: 1,
   });
   links.close();
-  expect(closed).toBe(1);
+  expect(opened[1]!.closed).toBe(1);
+});
+
+test('a watch that cannot be replaced is a problem that every pass tells and tries to solve', () => {
+  const ending = opening('EBADF');
+  const working = opening(null);
+  let attempts = 0;
+  const openCarrierWatch = (): CarrierWatch => (++attempts < 4 ? ending : working).openCarrierWatch();
+  const links = new LinkWatch({ openCarrierWatch }, 3, []);
+  const problem =
+    'the watch over links has ended (EBADF) and does not open again (EMFILE: Too many open files, eventfd): ' +
+    'failover of a cut link waits for the event loop; restart detour';
+  expect(links.publish([], [])).toEqual([problem]);
+  expect(links.publish([], [])).toEqual([problem]);
+  expect(attempts).toBe(3);
+  expect(links.statistics()).toMatchObject({ linkWatchCleared: 1, linkWatchRealtime: 0 });
+  expect(links.publish([], [])).toEqual([]);
+  expect(links.statistics()).toMatchObject({ linkWatchCleared: 2, linkWatchRealtime: 1 });
+  links.close();
 });
