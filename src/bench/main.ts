@@ -1,9 +1,10 @@
 /** `make bench [BENCH=name]`: runs benchmarks, prints a table of each and writes build/bench/<name>.json. Needs root. */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { messageOf } from '../errors.js';
+import { Interrupted, interruption } from '../lab/interruption.js';
 import { forward } from './forward.js';
 import { idle } from './idle.js';
 import { describeMachine } from './machine.js';
-import { Interrupted } from './result.js';
 import type { Bench, BenchContext, BenchReport, Measured } from './result.js';
 import { start } from './start.js';
 import { renderResult } from './table.js';
@@ -11,19 +12,15 @@ import { renderResult } from './table.js';
 const OUTPUT = 'build/bench';
 const BENCHES: readonly Bench[] = [forward, idle, start];
 /** sysexits.h, and what `detour` uses, too. */
-const EXIT = { usage: 64, notPermitted: 77, interrupted: 130 };
+const EXIT = { usage: 64, notPermitted: 77 };
 
-let interrupted = false;
-
-async function withCleanUp(run: (context: BenchContext) => Promise<Measured>): Promise<Measured> {
+async function withCleanUp(signal: AbortSignal, run: (context: BenchContext) => Promise<Measured>): Promise<Measured> {
   const undo: (() => void | Promise<void>)[] = [];
   try {
     return await run({
       say: (text) => console.error(`  ${text}`),
       defer: (action) => void undo.push(action),
-      check() {
-        if (interrupted) throw new Interrupted();
-      },
+      signal,
     });
   } finally {
     for (const action of undo.reverse()) {
@@ -37,10 +34,10 @@ async function withCleanUp(run: (context: BenchContext) => Promise<Measured>): P
   }
 }
 
-async function runOne(bench: Bench): Promise<void> {
+async function runOne(bench: Bench, signal: AbortSignal): Promise<void> {
   console.error(`bench ${bench.name}`);
   const machine = describeMachine();
-  const measured = await withCleanUp((context) => bench.run(context));
+  const measured = await withCleanUp(signal, (context) => bench.run(context));
   const report: BenchReport = { bench: bench.name, machine, rows: measured.rows };
   mkdirSync(OUTPUT, { recursive: true });
   const file = `${OUTPUT}/${bench.name}.json`;
@@ -59,17 +56,14 @@ async function main(names: readonly string[]): Promise<number> {
     console.error('bench: building network namespaces needs root: run "make bench" as root or with sudo');
     return EXIT.notPermitted;
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (interrupted = true));
+  const signal = interruption();
   try {
-    for (const bench of BENCHES) if (names.length === 0 || names.includes(bench.name)) await runOne(bench);
+    for (const bench of BENCHES) if (names.length === 0 || names.includes(bench.name)) await runOne(bench, signal);
     return 0;
   } catch (error) {
-    console.error(
-      interrupted
-        ? 'bench: interrupted, cleaned up'
-        : `bench: ${error instanceof Error ? error.message : String(error)}`,
-    );
-    return interrupted ? EXIT.interrupted : 1;
+    const reason: unknown = signal.aborted ? signal.reason : error;
+    console.error(`bench: ${messageOf(reason)}; cleaned up`);
+    return reason instanceof Interrupted ? reason.exitCode : 1;
   }
 }
 

@@ -3,7 +3,7 @@
  * where they are 64 and above); docs/errors.md says which error has which.
  */
 import { CommanderError } from 'commander';
-import { DetourError } from '../errors.js';
+import { DetourError, messageOf } from '../errors.js';
 
 export const exitCodes = {
   0: 'done',
@@ -39,7 +39,7 @@ export function endingOf(error: unknown): Ending {
     return { code: 64, line: `detour: ${oneLine(error.message.replace(/^error: /, ''))}${hint}` };
   }
   if (error instanceof DetourError) return { code: error.exitCode, line: `detour: ${oneLine(error.message)}` };
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return { code: 70, line: `detour: ${oneLine(reason)} (unexpected; DETOUR_DEBUG=1 shows where)` };
 }
 

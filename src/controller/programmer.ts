@@ -2,6 +2,7 @@
  * Runs one reconciliation after another, never two at a time. The only place that retries: on problems with a growing
  * delay, and every AUDIT_INTERVAL_US in any case, so that a lost message or a foreign change heals.
  */
+import { messageOf } from '../errors.js';
 import type { Clock } from './ports.js';
 
 const RETRY_FIRST_US = 100_000;
@@ -73,7 +74,7 @@ export class Programmer {
     try {
       problems = await reconcile();
     } catch (error) {
-      problems = [error instanceof Error ? error.message : String(error)];
+      problems = [messageOf(error)];
     }
     const endUs = clock.nowUs();
     this.#notBeforeUs = endUs + Math.max(PAUSE_MIN_US, PAUSE_FACTOR * (endUs - startUs));

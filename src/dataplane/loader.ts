@@ -3,7 +3,7 @@
  * size agree with the object; otherwise all of them are replaced, and `notes` says why.
  */
 import { Constant } from '../abi/index.js';
-import { DetourError } from '../errors.js';
+import { DetourError, messageOf } from '../errors.js';
 import { BpfError, BpfMap, BpfObject, type BpfObjectSpec, type BpfProgram } from '../libbpf/index.js';
 import type { PinDirectory } from './pins.js';
 
@@ -114,8 +114,4 @@ function replacePins(object: BpfObject, pins: PinDirectory): void {
   for (const name of sharedMaps(object.mapNames)) object.map(name).pin(pins.mapPath(name));
   // Last: without it, what is there counts as unusable.
   object.map('.rodata').pin(pins.mapPath('.rodata'));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 /** Completes the ports of an intent with what the kernel did not say, asking about each device once. */
 import type { PortIntent, PortStatus } from '../controller/ports.js';
+import { messageOf } from '../errors.js';
 import type { NativeAddon } from '../native.js';
 import { RedirectTrial, type RedirectAnswer } from './redirect-trial.js';
 
@@ -47,7 +48,7 @@ export class RedirectCapability {
       for (const port of ports) this.#answers.set(keyOf(port), await trial.ask(port.ifindex));
     } catch (error) {
       // No right to trace, or a kernel without test runs: that is no reason not to forward.
-      const unknown = error instanceof Error ? error.message : String(error);
+      const unknown = messageOf(error);
       for (const port of ports) {
         if (!this.#answers.has(keyOf(port))) this.#answers.set(keyOf(port), { unknown });
       }

@@ -4,6 +4,7 @@
  */
 import type { Clock, ProbeIntent, ProbePath } from '../controller/ports.js';
 import type { ProbeTarget } from '../config/target-key.js';
+import { messageOf } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import { activeProbe } from './active/active-probe.js';
 import type { PathConnector } from './active/path-connection.js';
@@ -75,7 +76,7 @@ export class TargetMonitor {
       icmp.start(this.#session, plan, (outcome) => this.reporter.report(outcome));
       return null;
     } catch (error) {
-      return `probes cannot be sent by ${plan.path.ifname}: ${error instanceof Error ? error.message : String(error)}`;
+      return `probes cannot be sent by ${plan.path.ifname}: ${messageOf(error)}`;
     }
   }
 

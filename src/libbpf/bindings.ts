@@ -7,7 +7,7 @@
  */
 import ffi from 'ffi-napi';
 import ref from 'ref-napi';
-import { BpfError } from './errors.js';
+import { BpfError, messageOf } from './errors.js';
 
 /** An opaque address; 0 is NULL. */
 export type Address = number;
@@ -108,7 +108,7 @@ export function libbpf(): Libbpf {
   } catch (error) {
     throw new BpfError({
       call: 'dlopen',
-      subject: `${SONAME}: ${error instanceof Error ? error.message : String(error)}`,
+      subject: `${SONAME}: ${messageOf(error)}`,
       errno: 2,
       advice: 'install libbpf 1.1 or newer (apt install libbpf1)',
     });

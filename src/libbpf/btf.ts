@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { cString, elfSection } from './elf.js';
+import { messageOf } from './errors.js';
 
 export interface BtfMember {
   name: string;
@@ -107,7 +108,7 @@ export class Btf {
       if (!section) throw new Error('no .BTF section (compile with -g)');
       return Btf.parse(section);
     } catch (error) {
-      throw new Error(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
     }
   }
 

@@ -33,6 +33,9 @@ export function errnoName(errno: number): string {
   return own ? `LIBBPF_ERRNO__${own}` : (ERRNO_NAMES.get(number) ?? `errno ${number}`);
 }
 
+/** For people, of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 export interface BpfErrorDetails {
   /** The libbpf function or system call that failed: "bpf_object__load". */
   call: string;

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { defaultKernel } from '../../config/defaults.js';
 import { ConfigError, formatProblem, loadConfig, type LoadedConfig } from '../../config/index.js';
+import { messageOf } from '../../errors.js';
 import type { DoctorInput, Files, Unknown } from './finding.js';
 
 const attempt = <T>(read: () => T): T | null => {
@@ -73,7 +74,7 @@ async function known<T>(read: () => Promise<T>): Promise<T | Unknown> {
   try {
     return await read();
   } catch (error) {
-    return { unknown: error instanceof Error ? error.message : String(error) };
+    return { unknown: messageOf(error) };
   }
 }
 
