@@ -28,6 +28,8 @@ beforeAll(() => {
     `${ADDRESSES[4][1]}/24`,
     `${ADDRESSES[6][1]}/64`,
   ]);
+  /* Resolving takes longer than the kernel's queue for it lasts, on a slow machine: then the first packets are lost. */
+  for (const [, destination] of Object.values(ADDRESSES)) left.exec('ping', ['-c1', '-W10', destination]);
 });
 afterEach(() => running.splice(0).forEach((object) => object.stop()));
 afterAll(() => {
