@@ -75,6 +75,8 @@ function interfaceIntents(config: Config, placed: Map<string, Placement>): Inter
         mac: link.mac,
         mtu: link.mtu,
         forward: { 4: forward(4), 6: forward(6) },
+        egress: !byStack.has(name),
+        rpFilter: link.rpFilter,
       },
     ];
   });

@@ -53,7 +53,12 @@ export interface InterfaceIntent {
   innerVlanId: number;
   mac: MacAddress;
   mtu: number;
+  /** Packets that come in here may be forwarded by XDP. */
   forward: Record<Family, boolean>;
+  /** Packets may leave here by XDP when the kernel's FIB says so; false: the stack forwards them. */
+  egress: boolean;
+  /** IPv4 source validation in force (net.ipv4.conf.*.rp_filter): 0 off, 1 strict, 2 loose. */
+  rpFilter: number;
 }
 
 export interface NextHopIntent {

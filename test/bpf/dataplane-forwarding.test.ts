@@ -43,6 +43,8 @@ const iface = (name: string): InterfaceIntent => ({
   mac: OUR_MAC,
   mtu: 1500,
   forward: { 4: true, 6: true },
+  egress: true,
+  rpFilter: 0,
 });
 
 function intent(overrides: Partial<ForwardingIntent> = {}): ForwardingIntent {

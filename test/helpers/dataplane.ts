@@ -89,6 +89,8 @@ export const iface = (name: string, vlanId = 0): InterfaceIntent => ({
   mac: mac(ifindexOf(name)),
   mtu: 1500,
   forward: { 4: true, 6: true },
+  egress: true,
+  rpFilter: 0,
 });
 
 export function intent(overrides: Partial<ForwardingIntent> = {}): ForwardingIntent {

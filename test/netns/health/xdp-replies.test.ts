@@ -34,6 +34,8 @@ beforeAll(async () => {
       mac: sourceMac!,
       mtu: 1500,
       forward,
+      egress: true,
+      rpFilter: 0,
     };
   });
   const ports = interfaces.map(({ ifindex, name }) => ({ ifindex, name, redirectOk: true }));

@@ -15,6 +15,8 @@ const iface = (ifindex: number, portIfindex: number): InterfaceIntent => ({
   mac: MacAddress.parse('02:00:00:00:00:01'),
   mtu: 1500,
   forward: { 4: true, 6: true },
+  egress: true,
+  rpFilter: 0,
 });
 
 test('a next hop hangs on its interface and on the port below it, each named once', () => {
