@@ -7,6 +7,7 @@
  * The sink's NAPI is scheduled by the router's transmission and runs on CPU 1, too, for both contenders alike; a sink on the
  * generator's core would lose packets while the generator runs. The generator always offers more than is forwarded.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sh, ipBatch, tryStart } from '../lab/shell.js';
 import { CLIENT_IPV4, CLIENT_IPV6, LAN_INTERFACE, gatewayIpv4, gatewayIpv6 } from '../lab/topology.js';
 import { detourRoutes, kernelRoutes } from './forward-routes.js';
@@ -43,8 +44,6 @@ interface Sample {
   byStack: number;
   forwarded: number;
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 class ForwardBench {
   readonly #rig: LabRig;
@@ -168,7 +167,7 @@ async function run(context: BenchContext): Promise<Measured> {
   const samples: Sample[] = [];
   for (let pair = 0; pair < PAIRS; pair++) {
     for (const contender of ['detour', 'kernel'] as const) {
-      context.check();
+      context.signal.throwIfAborted();
       for (const sample of await bench.measure(contender)) {
         assertMeant(sample);
         samples.push(sample);

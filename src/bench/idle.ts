@@ -4,6 +4,7 @@
  * A veth hands a packet to its peer within the send call, and so the whole lab, gateways and far server, would run on the
  * transmitter's account (measured: a third of all). So the gateways receive in threads of their own, as other machines do.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { sh } from '../lab/shell.js';
 import { LabRig } from './lab-rig.js';
 import { receiveInThread } from './napi.js';
@@ -18,20 +19,17 @@ const SETTLE_MS = 3000;
 const TARGETS = [1, 3];
 const NS_PER_S = 1e9;
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 async function measure(context: BenchContext, targetsPerFamily: number): Promise<Row[]> {
   const ticksPerSecond = Number(sh('getconf', 'CLK_TCK'));
   const rig = new LabRig(context, { targetsPerFamily });
   for (const gateway of rig.lab.names.gateways) receiveInThread(gateway, 'lan');
   const { pid } = await rig.startController();
-  await sleep(SETTLE_MS);
+  await sleep(SETTLE_MS, undefined, context);
   const cpu: number[] = [];
   const resident: number[] = [];
   for (let window = 0; window < WINDOWS; window++) {
-    context.check();
     const from = { ticks: readCpuTicks(pid), ns: process.hrtime.bigint() };
-    await sleep(WINDOW_MS);
+    await sleep(WINDOW_MS, undefined, context);
     const seconds = Number(process.hrtime.bigint() - from.ns) / NS_PER_S;
     cpu.push((100 * (readCpuTicks(pid) - from.ticks)) / ticksPerSecond / seconds);
     resident.push(readResidentMb(pid));

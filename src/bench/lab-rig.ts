@@ -20,9 +20,11 @@ export class LabRig {
   readonly lab: Lab;
   readonly #configFile: string;
   readonly #socket: string;
+  readonly #signal: AbortSignal;
   #controller: ControllerProcess | null = null;
 
   constructor(context: BenchContext, options: RigOptions = {}) {
+    this.#signal = context.signal;
     const tag = `b${process.pid}-${count++}`;
     const directory = mkdtempSync(join(tmpdir(), 'detour-bench-'));
     context.defer(() => rmSync(directory, { recursive: true, force: true }));
@@ -42,6 +44,7 @@ export class LabRig {
       namespace: this.lab.names.router,
       configFile: this.#configFile,
       socket: this.#socket,
+      signal: this.#signal,
     });
     return this.#controller;
   }

@@ -33,21 +33,14 @@ export interface BenchContext {
   say(text: string): void;
   /** Runs at the end, also after a failure or Ctrl-C; the last one first. */
   defer(undo: () => void | Promise<void>): void;
-  /** @throws Interrupted after Ctrl-C; to be called between runs. */
-  check(): void;
+  /** Aborts on Ctrl-C, SIGTERM or a closed terminal: every wait and loop heeds it. */
+  signal: AbortSignal;
 }
 
 /** `run` measures; it leaves clean-up to `defer`. */
 export interface Bench {
   name: string;
   run(context: BenchContext): Promise<Measured>;
-}
-
-export class Interrupted extends Error {
-  constructor() {
-    super('interrupted');
-    this.name = 'Interrupted';
-  }
 }
 
 export function row(

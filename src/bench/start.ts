@@ -1,4 +1,5 @@
 /** From spawning `detour run` until it says that it is ready, and until the first packet gets through. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { native } from '../native.js';
 import { LabStream } from '../lab/stream.js';
 import { LabRig } from './lab-rig.js';
@@ -12,8 +13,6 @@ const MAX_SECONDS = 60;
 const TIMEOUT_MS = 20_000;
 const FAMILIES = [4, 6] as const;
 const NS_PER_MS = 1e6;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 interface Sample {
   readyMs: number;
@@ -32,9 +31,8 @@ async function measure(context: BenchContext, rig: LabRig): Promise<Sample> {
     const readyMs = Number(native.monotonicNs() - fromNs) / NS_PER_MS;
     const deadline = performance.now() + TIMEOUT_MS;
     while (streams.some(({ received }) => received === 0)) {
-      context.check();
       if (performance.now() > deadline) throw new Error('no packet was forwarded');
-      await sleep(10);
+      await sleep(10, undefined, context);
     }
     const [ipv4, ipv6] = streams.map((stream) => {
       const first = stream.stop().receiveNs.find((ns) => ns > 0n);
@@ -52,7 +50,7 @@ async function run(context: BenchContext): Promise<Measured> {
   const rig = new LabRig(context);
   const samples: Sample[] = [];
   for (let index = 0; index < RUNS; index++) {
-    context.check();
+    context.signal.throwIfAborted();
     const sample = await measure(context, rig);
     context.say(`ready after ${Math.round(sample.readyMs)} ms`);
     samples.push(sample);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { namespacePath } from './topology.js';
 
 export interface ControllerProcessOptions {
@@ -13,14 +14,16 @@ export interface ControllerProcessOptions {
   timeoutMs?: number;
   /** How long SIGTERM may take before `stop` sends SIGKILL. */
   stopTimeoutMs?: number;
+  /** Ends the wait of `start`. */
+  signal?: AbortSignal;
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class ControllerProcess {
   readonly #child: ChildProcess;
   readonly #socket: string;
   readonly #exited: Promise<number | null>;
+  /** How it ended, in words; null while it runs. */
+  #ending: string | null = null;
   readonly #stopTimeoutMs: number;
   #output = '';
 
@@ -28,7 +31,19 @@ export class ControllerProcess {
     this.#child = child;
     this.#socket = socket;
     this.#stopTimeoutMs = stopTimeoutMs;
-    this.#exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
+    this.#exited = new Promise((resolve) => {
+      // Not 'exit': its last words may still be in the pipe then.
+      child.once('close', (code, signal) => {
+        this.#ending ??= signal === null ? `ended with ${code}` : `was ended by ${signal}`;
+        resolve(code);
+      });
+      // Without a listener it would be an uncaught exception. When there never was a process, `close` says nothing of use.
+      child.on('error', (error) => {
+        if (child.pid !== undefined) return;
+        this.#ending = `could not be started: ${error.message}`;
+        resolve(null);
+      });
+    });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.#output += text;
@@ -37,7 +52,7 @@ export class ControllerProcess {
     }
   }
 
-  /** Resolves when /readyz answers 200; rejects with the controller's output when it ends before that. */
+  /** Resolves when /readyz answers 200; rejects with the controller's output when it ends before that. Then none runs. */
   static async start({
     namespace,
     configFile,
@@ -45,6 +60,7 @@ export class ControllerProcess {
     onLine = () => undefined,
     timeoutMs = 20_000,
     stopTimeoutMs = 10_000,
+    signal,
   }: ControllerProcessOptions): Promise<ControllerProcess> {
     // The built one, also when this file runs from src/ in a test.
     const main = new URL('../../dist/cli/main.js', import.meta.url).pathname;
@@ -52,16 +68,24 @@ export class ControllerProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const controller = new ControllerProcess(child, socket, stopTimeoutMs, onLine);
+    try {
+      await controller.#ready(timeoutMs, signal);
+      return controller;
+    } catch (error) {
+      await controller.stop();
+      throw error;
+    }
+  }
+
+  async #ready(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
-      if (child.exitCode !== null)
-        throw new Error(`the controller ended with ${child.exitCode}: ${controller.#output}`);
-      const ready = await controller.call('GET', '/readyz').catch(() => null);
-      if (ready?.status === 200) return controller;
-      await sleep(20);
+      if (this.#ending !== null) throw new Error(`the controller ${this.#ending}: ${this.#output}`);
+      const ready = await this.call('GET', '/readyz').catch(() => null);
+      if (ready?.status === 200) return;
+      await sleep(20, undefined, { signal });
     }
-    await controller.stop();
-    throw new Error(`the controller was not ready within ${timeoutMs} ms: ${controller.#output}`);
+    throw new Error(`the controller was not ready within ${timeoutMs} ms: ${this.#output}`);
   }
 
   get pid(): number {
@@ -92,13 +116,14 @@ export class ControllerProcess {
     this.#child.kill(signal);
   }
 
+  /** The exit code; null when a signal ended it. */
   exited(): Promise<number | null> {
     return this.#exited;
   }
 
   /** SIGTERM, and SIGKILL if that is not enough. */
   async stop(): Promise<number | null> {
-    if (this.#child.exitCode === null) this.#child.kill('SIGTERM');
+    if (this.#ending === null) this.#child.kill('SIGTERM');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#stopTimeoutMs);
     const code = await this.#exited;
     clearTimeout(timer);

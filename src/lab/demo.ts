@@ -1,7 +1,9 @@
 /** `make demo`: builds the lab, runs the real controller in it, tells the story, writes the report, cleans up. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { messageOf } from '../errors.js';
 import { ControllerProcess } from './controller-process.js';
 import { demoConfig } from './demo-config.js';
+import { Interrupted, interruption } from './interruption.js';
 import { Lab } from './lab.js';
 import { writeReport } from './report.js';
 import { tell } from './story.js';
@@ -22,12 +24,14 @@ const say = (text: string): void => {
 interface Demo {
   lab: Lab | null;
   controller: ControllerProcess | null;
-  stream: LabStream | null;
-  stopped: boolean;
+  signal: AbortSignal;
 }
 
+const SOCKET = `/run/detour-demo-${process.pid}.sock`;
+const PIN_PATH = `/sys/fs/bpf/detour-demo-${process.pid}`;
+
 async function tellFor(demo: Demo, family: 4 | 6): Promise<StoryResult> {
-  const { lab, controller } = demo;
+  const { lab, controller, signal } = demo;
   if (!lab || !controller) throw new Error('the lab is gone');
   const stream = new LabStream({
     names: lab.names,
@@ -35,19 +39,16 @@ async function tellFor(demo: Demo, family: 4 | 6): Promise<StoryResult> {
     packetsPerSecond: PACKETS_PER_SECOND,
     maxSeconds: MAX_SECONDS,
   });
-  demo.stream = stream;
   try {
-    return await tell({ lab, controller, stream, family, say, stopped: () => demo.stopped });
+    return await tell({ lab, controller, stream, family, say, signal });
   } finally {
     stream.stop();
-    demo.stream = null;
   }
 }
 
 async function play(demo: Demo): Promise<void> {
   mkdirSync(OUTPUT, { recursive: true });
-  const socket = `/run/detour-demo-${process.pid}.sock`;
-  const config = demoConfig({ socket, pinPath: `/sys/fs/bpf/detour-demo-${process.pid}` });
+  const config = demoConfig({ socket: SOCKET, pinPath: PIN_PATH });
   const configFile = `${OUTPUT}/detour.yaml`;
   writeFileSync(configFile, config);
   say('building the lab: client, router, two gateways, a far server');
@@ -55,7 +56,12 @@ async function play(demo: Demo): Promise<void> {
   demo.lab = lab;
   say(`starting the controller with ${configFile}:\n\n${config.replace(/^/gm, '    ')}`);
   const fromMs = performance.now();
-  demo.controller = await ControllerProcess.start({ namespace: lab.names.router, configFile, socket });
+  demo.controller = await ControllerProcess.start({
+    namespace: lab.names.router,
+    configFile,
+    socket: SOCKET,
+    signal: demo.signal,
+  });
   say(`ready after ${Math.round(performance.now() - fromMs)} ms`);
   const results: StoryResult[] = [];
   for (const family of [4, 6] as const) results.push(await tellFor(demo, family));
@@ -67,6 +73,8 @@ async function play(demo: Demo): Promise<void> {
 async function cleanUp({ lab, controller }: Demo): Promise<void> {
   await controller?.stop().catch(() => undefined);
   lab?.destroy();
+  // Of a controller that had to be killed, or that a second Ctrl-C ended at once: it gets those, too.
+  for (const left of [PIN_PATH, SOCKET]) rmSync(left, { recursive: true, force: true });
 }
 
 async function main(): Promise<number> {
@@ -78,15 +86,15 @@ async function main(): Promise<number> {
     console.error('demo: iproute2 is missing: run "make demo", which installs it');
     return 69;
   }
-  const demo: Demo = { lab: null, controller: null, stream: null, stopped: false };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (demo.stopped = true));
+  const demo: Demo = { lab: null, controller: null, signal: interruption() };
   try {
     await play(demo);
     return 0;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    console.error(demo.stopped ? 'demo: interrupted, cleaning up' : `demo: ${reason}`);
-    return demo.stopped ? 130 : 1;
+    // Whatever went wrong after it: a Ctrl-C in a terminal ends the controller, too.
+    const reason: unknown = demo.signal.aborted ? demo.signal.reason : error;
+    console.error(`demo: ${messageOf(reason)}; cleaning up`);
+    return reason instanceof Interrupted ? reason.exitCode : 1;
   } finally {
     await cleanUp(demo);
   }

@@ -2,6 +2,7 @@
  * The story of the demo: what happens to the primary uplink, and what the traffic suffers, step by step.
  * Every step is: act, wait for the controller's own event, let the traffic settle, read off the window.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ControllerProcess } from './controller-process.js';
 import type { Lab } from './lab.js';
 import { suffered } from './measure.js';
@@ -62,8 +63,10 @@ export interface StoryOptions {
   stream: LabStream;
   family: 4 | 6;
   say: (text: string) => void;
-  /** Stops between steps when true (Ctrl-C). */
-  stopped: () => boolean;
+  /** Ends the story at once, by an exception (Ctrl-C). */
+  signal?: AbortSignal;
+  /** How long the controller may take to notice, and to move the traffic. */
+  eventTimeoutMs?: number;
 }
 
 const EVENT_TIMEOUT_MS = 15_000;
@@ -73,8 +76,6 @@ const TAIL_MS = 200;
 const NS_PER_MS = 1e6;
 const PRIMARY = 'primary';
 const BACKUP = 'backup';
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function steps({ lab, controller }: StoryOptions): Step[] {
   const post = async (path: string): Promise<void> => {
@@ -141,30 +142,35 @@ async function newestEvent(controller: ControllerProcess): Promise<number> {
   return (body as { newest: number }).newest;
 }
 
-async function waitForEvent(options: StoryOptions, after: number, step: Step): Promise<LoggedEvent> {
-  const deadline = performance.now() + EVENT_TIMEOUT_MS;
-  while (performance.now() < deadline && !options.stopped()) {
-    const found = (await eventsAfter(options.controller, after)).find(
-      ({ record }) => record.family === options.family && step.noticed(record),
-    );
-    if (found) return found;
-    await sleep(20);
+/** Asks until there is an answer; throws when that takes too long or the story is cut short. */
+async function poll<T>(
+  { signal, eventTimeoutMs = EVENT_TIMEOUT_MS }: StoryOptions,
+  missed: string,
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
+  const deadline = performance.now() + eventTimeoutMs;
+  while (performance.now() < deadline) {
+    const found = await ask();
+    if (found !== undefined) return found;
+    await sleep(20, undefined, { signal });
   }
-  throw new Error(
-    options.stopped() ? 'interrupted' : `${step.name}: the controller did not notice within ${EVENT_TIMEOUT_MS} ms`,
-  );
+  throw new Error(`${missed} within ${eventTimeoutMs} ms`);
 }
 
-async function waitForActive(options: StoryOptions, uplink: string): Promise<void> {
-  const deadline = performance.now() + EVENT_TIMEOUT_MS;
-  while (performance.now() < deadline && !options.stopped()) {
+function waitForEvent(options: StoryOptions, after: number, step: Step): Promise<LoggedEvent> {
+  return poll(options, `${step.name}: the controller did not notice`, async () => {
+    const events = await eventsAfter(options.controller, after);
+    return events.find(({ record }) => record.family === options.family && step.noticed(record));
+  });
+}
+
+function waitForActive(options: StoryOptions, uplink: string): Promise<true> {
+  return poll(options, `traffic did not move to ${uplink}`, async () => {
     const { body } = await options.controller.call('GET', '/v1/groups');
     const groups = (body as { groups: { family: number; active: string[] }[] }).groups;
     const active = groups.find((entry) => entry.family === options.family)?.active ?? [];
-    if (active.length === 1 && active[0] === uplink) return;
-    await sleep(20);
-  }
-  throw new Error(options.stopped() ? 'interrupted' : `traffic is not on ${uplink} after ${EVENT_TIMEOUT_MS} ms`);
+    return active.length === 1 && active[0] === uplink ? true : undefined;
+  });
 }
 
 interface Window {
@@ -176,11 +182,12 @@ interface Window {
 
 /** Runs the whole story over a stream that is already flowing; stops the stream. */
 export async function tell(options: StoryOptions): Promise<StoryResult> {
+  const settle = (ms: number): Promise<void> => sleep(ms, undefined, { signal: options.signal });
   const windows: Window[] = [];
   const marks: Mark[] = [];
   await waitForActive(options, PRIMARY);
   options.say(`IPv${options.family}: steady traffic through ${PRIMARY}`);
-  await sleep(2 * SETTLE_MS);
+  await settle(2 * SETTLE_MS);
   for (const step of steps(options)) {
     const after = await newestEvent(options.controller);
     const fromNs = native.monotonicNs();
@@ -190,10 +197,10 @@ export async function tell(options: StoryOptions): Promise<StoryResult> {
     const event = await waitForEvent(options, after, step);
     options.say(`  noticed: ${event.record.cause ?? ''}`);
     await waitForActive(options, step.activeAfter);
-    await sleep(SETTLE_MS);
+    await settle(SETTLE_MS);
     windows.push({ step, fromNs, toNs: native.monotonicNs(), event });
   }
-  await sleep(TAIL_MS);
+  await settle(TAIL_MS);
   const stream = options.stream.stop();
   const paths = options.lab.pathByIfindex();
   return { marks, stream, cases: windows.map((window) => judge(window, stream, paths, options.family)) };
