@@ -57,7 +57,13 @@ function start(
 ): { source: TrafficSource; sink: TrafficSink } {
   port++;
   const address = ADDRESSES[family][1];
-  const sink = native.startTrafficSink({ netns: right.path, family, address, port, maxPackets: PACKETS });
+  const sink = native.startTrafficSink({
+    netns: right.path,
+    family,
+    address,
+    port,
+    maxPackets: changes.maxPackets ?? PACKETS,
+  });
   running.push(sink);
   const source = native.startTrafficSource({ ...sourceOptions(family), ...changes });
   running.push(source);
@@ -118,7 +124,8 @@ describe.each([4, 6] as const)('traffic over IPv%i', (family) => {
 
 describe('traffic', () => {
   test('that is cut off is missing in the middle, and only there', async () => {
-    const { source, sink } = start(4, { packetsPerSecond: 1_000 });
+    /* A minute's worth: on a slow machine the commands below take seconds. */
+    const { source, sink } = start(4, { packetsPerSecond: 1_000, maxPackets: 60_000 });
     await until(() => sink.received >= 100, { what: 'the first packets' });
     right.exec('nft', [
       'add table ip cut; add chain ip cut in { type filter hook prerouting priority -300; policy drop; }',
