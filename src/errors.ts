@@ -42,7 +42,14 @@ export const errorCatalogue = {
   INTERFACE_UNKNOWN: { message: 'no interface named "{name}"; present: {present}', status: 404, exit: 1 },
   KERNEL_FEATURE_MISSING: { message: 'this kernel has no {feature}: {remedy}', status: 501, exit: 69 },
   BPF_LOAD_FAILED: { message: 'loading {object} failed: {reason}', status: 500, exit: 70 },
-  NETLINK_REFUSED: { message: 'the kernel refused {what}: {errno}{detail}', status: 500, exit: 70 },
+  NETLINK_REFUSED: { message: 'the kernel refused {what}: {detail}', status: 500, exit: 70 },
+  STOP_INCOMPLETE: {
+    message:
+      'stopped, but {problem}; "detour unload" takes away programs and maps that stay, the next "detour run" all the rest: ' +
+      'see "ip route show table all proto 68"',
+    status: 500,
+    exit: 70,
+  },
   INTERNAL: { message: '{reason}', status: 500, exit: 70 },
 } as const satisfies Record<string, CatalogueEntry>;
 

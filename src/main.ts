@@ -14,6 +14,7 @@ import { LiveService } from './controller/live-service.js';
 import type { KernelFib } from './controller/ports.js';
 import { openDataplane } from './dataplane/index.js';
 import { createTelemetry } from './health/index.js';
+import { DetourError, messageOf } from './errors.js';
 import { lockInstance } from './instance-lock.js';
 import { createKernelFib } from './kernel/index.js';
 import { native } from './native.js';
@@ -46,18 +47,21 @@ class Closing {
     this.#steps.push({ name, close });
   }
 
-  async all(): Promise<void> {
+  /** Every step, whatever becomes of the ones before. @returns what failed, in words */
+  async all(): Promise<string[]> {
+    const failures: string[] = [];
     for (const { name, close } of this.#steps.splice(0).reverse()) {
       try {
         await close();
       } catch (error) {
-        this.#log('error', `closing ${name}: ${messageOf(error)}`);
+        const failure = `closing ${name} failed: ${messageOf(error)}`;
+        this.#log('error', failure);
+        failures.push(failure);
       }
     }
+    return failures;
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Of the thread that decides: the news of a dead link shall not wait behind other work of the machine. */
 const NICE = -15;
@@ -79,7 +83,10 @@ function requireInterfaces(loaded: LoadedConfig, fib: KernelFib): void {
 /** What a stop makes of whatever is being waited for. */
 class Stopped extends Error {}
 
-/** Resolves after a clean end. Nothing is attached, written or listened on before the configuration is found right. */
+/**
+ * Resolves after a clean end. Nothing is attached, written or listened on before the configuration is found right.
+ * @throws DetourError STOP_INCOMPLETE when it was stopped and something failed to close: what was written may be left
+ */
 export async function run(options: RunOptions): Promise<void> {
   const loaded = loadConfig(options.configFile);
   requireCapabilities('detour run');
@@ -108,6 +115,7 @@ export async function run(options: RunOptions): Promise<void> {
     const service = new LateService();
     // Before the data plane: a socket that cannot be had must not cost a forwarding that an earlier run left in place.
     const api = await listen(service, config.api, {
+      clock: systemClock,
       version: options.version,
       onFault: (error) => log('error', `api: ${messageOf(error)}`),
     });
@@ -121,10 +129,11 @@ export async function run(options: RunOptions): Promise<void> {
     reloads.begin();
     await stopped;
   } catch (error) {
+    if (error instanceof Stopped) log('info', `ending: ${error.message}`);
+    // What failed first is what is told; what then fails to close is in the log.
+    const failures = await closing.all();
     if (!(error instanceof Stopped)) throw error;
-    log('info', `ending: ${error.message}`);
-  } finally {
-    await closing.all();
+    if (failures[0] !== undefined) throw new DetourError('STOP_INCOMPLETE', { problem: failures[0] });
   }
 }
 

@@ -36,7 +36,7 @@ export const BODY_LIMIT = 16 * 1024;
 export interface ApiOptions {
   /** Every request must carry it; null: none is needed (unix socket). */
   token?: string | null;
-  clock?: ApiClock;
+  clock: ApiClock;
   /** Shown in /openapi.json and in detour_build_info. */
   version?: string;
   /** Called with what ended as 500; never called for a client's mistakes. */
@@ -46,13 +46,8 @@ export interface ApiOptions {
   maximumStreams?: number;
 }
 
-const systemClock: ApiClock = {
-  nowUs: () => Number(process.hrtime.bigint() / 1000n),
-  wallMs: () => Date.now(),
-};
-
-export function buildApp(service: ControllerService, options: ApiOptions = {}): FastifyInstance {
-  const { token = null, clock = systemClock, version = '0.0.0', onFault = () => undefined } = options;
+export function buildApp(service: ControllerService, options: ApiOptions): FastifyInstance {
+  const { token = null, clock, version = '0.0.0', onFault = () => undefined } = options;
   const app: ApiInstance = Fastify({
     bodyLimit: BODY_LIMIT,
     forceCloseConnections: true,

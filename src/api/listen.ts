@@ -24,7 +24,7 @@ export interface ApiListeners {
 export async function listen(
   service: ControllerService,
   config: ApiConfig,
-  options: Omit<ApiOptions, 'token'> = {},
+  options: Omit<ApiOptions, 'token'>,
 ): Promise<ApiListeners> {
   const open: { address: string; close: () => Promise<void> }[] = [];
   const close = async (): Promise<void> => {

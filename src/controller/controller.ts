@@ -8,6 +8,7 @@
 import type { Config } from '../config/types.js';
 import { allDownViews, groupViews, pathViews } from '../engine/index.js';
 import type { EngineAction, EngineEvent, GroupView, PathView, TransitionRecord } from '../engine/types.js';
+import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
 import { Decider } from './decider.js';
 import type { Recorder } from './decider.js';
@@ -165,6 +166,7 @@ export class Controller {
         failures.push(error);
       }
     }
+    if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join('; '));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -240,7 +242,7 @@ export class Controller {
     if (!group || group.active.length === 0) return;
     // What it cannot do (a nexthop that the kernel deleted with its link) the reconciliation that follows repairs.
     void this.#planes.fib.switchGroup(fibGroup(group, this.groupIndex)).catch((error: unknown) => {
-      this.#log('debug', `switching group ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#log('debug', `switching group ${name}: ${messageOf(error)}`);
     });
   }
 
@@ -257,7 +259,7 @@ export class Controller {
       try {
         return await work();
       } catch (error) {
-        faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+        faults.push(`${what}: ${messageOf(error)}`);
         return null;
       }
     };

@@ -95,8 +95,8 @@ class NetlinkFib implements KernelFib {
       if (keep) return;
       const { problems } = await this.#reconciler.withdraw();
       await this.#neighbours.releaseAll();
-      if (problems[0])
-        throw new DetourError('NETLINK_REFUSED', { what: 'the withdrawal', errno: problems[0], detail: '' });
+      if (problems.length > 0)
+        throw new DetourError('NETLINK_REFUSED', { what: 'the withdrawal', detail: problems.join('; ') });
     } finally {
       this.#state.close();
       this.#writer.close();

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 async function start(config: Partial<ApiConfig> = {}, service = new FakeService()): Promise<ApiListeners> {
-  const listeners = await listen(service, { socket, tcp: null, ...config });
+  const listeners = await listen(service, { socket, tcp: null, ...config }, { clock: service.clock });
   open.push(listeners);
   return listeners;
 }

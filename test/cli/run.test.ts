@@ -4,7 +4,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { endingOf } from '../../src/cli/exit.js';
 import type { KernelFib } from '../../src/controller/ports.js';
+import { DetourError } from '../../src/errors.js';
 import { FakePlane, FakeFib, viewOf } from '../helpers/fake-planes.js';
 import { GoodTelemetry } from '../helpers/good-telemetry.js';
 import { enterOwnNetns } from '../helpers/own-netns.js';
@@ -97,20 +99,37 @@ test('a stop while the first configuration is being programmed ends cleanly', as
   expect(existsSync(socket)).toBe(false);
 });
 
-test('a plane that fails to close keeps neither the others nor the socket nor the lock', async () => {
-  plane.close = () => Promise.reject(new Error('the pins are gone'));
-  const close = vi.spyOn(fib, 'close');
+test('planes that fail to close keep neither the others nor the socket nor the lock, but it does not end well', async () => {
+  const closePlane = vi.spyOn(plane, 'close').mockRejectedValue(new Error('the pins are gone'));
+  const refused = new DetourError('NETLINK_REFUSED', { what: 'the withdrawal', detail: 'delete route a: EPERM' });
+  const closeFib = vi.spyOn(fib, 'close').mockRejectedValue(refused);
   const running = start();
+  const ending = running.catch((error: unknown) => endingOf(error));
   await saying('ready, forwarding');
   stop('SIGTERM');
-  await running;
-  expect(said('error closing controller: the pins are gone')).toBe(true);
-  expect(close).toHaveBeenCalledWith({ keep: false });
+  expect(await ending).toEqual({
+    code: 70,
+    line:
+      'detour: stopped, but closing controller failed: the kernel refused the withdrawal: delete route a: EPERM; ' +
+      'the pins are gone; "detour unload" takes away programs and maps that stay, the next "detour run" all the rest: ' +
+      'see "ip route show table all proto 68"',
+  });
+  expect(said('error closing controller failed: the kernel refused the withdrawal')).toBe(true);
+  expect(closeFib).toHaveBeenCalledWith({ keep: false });
   expect(existsSync(socket)).toBe(false);
+  closePlane.mockRestore();
+  closeFib.mockRestore();
   const again = start();
   await until(() => lines.filter((line) => line.includes('ready, forwarding')).length === 2, { what: 'the next one' });
   stop('SIGTERM');
   await again;
+});
+
+test('what kept it from starting is told, not what then fails to close', async () => {
+  vi.spyOn(fib, 'close').mockRejectedValue(new Error('no answer'));
+  made.plane = null;
+  await expect(start()).rejects.toThrow("Cannot read properties of null (reading 'notes')");
+  expect(said('error closing netlink failed: no answer')).toBe(true);
 });
 
 test('a reader that hangs on the event stream does not keep it from ending', async () => {

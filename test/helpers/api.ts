@@ -14,7 +14,7 @@ export interface TestApi {
 const open: FastifyInstance[] = [];
 
 /** Call once in a test file; gives the function that builds an app. */
-export function useApi(): (options?: ApiOptions) => TestApi {
+export function useApi(): (options?: Partial<ApiOptions>) => TestApi {
   afterEach(async () => {
     await Promise.all(open.splice(0).map((app) => app.close()));
   });
