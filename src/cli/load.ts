@@ -1,28 +1,24 @@
 /** The work of `detour load`. */
+import { defaultKernel } from '../config/defaults.js';
 import { placements } from '../controller/intents.js';
 import type { ForwardingIntent, PortStatus } from '../controller/ports.js';
 import { openDataplane } from '../dataplane/index.js';
 import { DetourError } from '../errors.js';
 import { createKernelFib } from '../kernel/index.js';
-import { KERNEL_DEFAULTS, TABLE_MAIN } from '../config/defaults.js';
-import type { KernelConfig } from '../config/types.js';
 
 const MAX_ROUTES = 1024;
 
-/** Only looked through, nothing is written by it. */
-const kernel: KernelConfig = {
-  table: TABLE_MAIN,
-  metric: KERNEL_DEFAULTS.metric,
-  uplinkTableBase: KERNEL_DEFAULTS.uplink_table_base,
-  markBase: KERNEL_DEFAULTS.mark_base,
-  rulePriority: KERNEL_DEFAULTS.rule_priority,
-  nexthopIdBase: KERNEL_DEFAULTS.nexthop_id_base,
-  keepOnExit: true,
-};
+export interface LoadOutcome {
+  /** One for each interface. */
+  lines: string[];
+  /** False: at least one of them has no program of ours. */
+  complete: boolean;
+}
 
-/** Attaches and leaves it attached. Returns one line an interface. */
-export async function load(names: readonly string[], pinPath: string): Promise<string[]> {
-  const fib = await createKernelFib(kernel);
+/** Attaches and leaves it attached. @throws DetourError INTERFACE_UNKNOWN, BPF_LOAD_FAILED */
+export async function load(names: readonly string[], pinPath: string): Promise<LoadOutcome> {
+  // Only looked through, nothing is written by it.
+  const fib = await createKernelFib(defaultKernel);
   try {
     const view = fib.view();
     const present = [...view.links.values()].map((link) => link.name);
@@ -37,10 +33,11 @@ export async function load(names: readonly string[], pinPath: string): Promise<s
     try {
       const intent: ForwardingIntent = { forward: false, ports, interfaces: [], nextHops: [], groups: [], routes: [] };
       const report = await plane.apply(intent);
-      return [...placed].map(([name, { port, reason }]) => {
+      const outcomes = [...placed].map(([name, { port, reason }]) => {
         const status = report.ports.find((entry) => entry.ifindex === port?.ifindex);
-        return line(name, status, reason);
+        return { attached: isAttached(status), line: line(name, status, reason) };
       });
+      return { lines: outcomes.map((one) => one.line), complete: outcomes.every((one) => one.attached) };
     } finally {
       await plane.close({ keep: true });
     }
@@ -49,8 +46,12 @@ export async function load(names: readonly string[], pinPath: string): Promise<s
   }
 }
 
+function isAttached(status: PortStatus | undefined): status is PortStatus {
+  return status !== undefined && status.xdp !== 'none';
+}
+
 function line(name: string, status: PortStatus | undefined, reason: string | null): string {
-  const why = reason ?? status?.reason ?? null;
-  const mode = !status || status.xdp === 'none' ? 'not attached' : `attached in ${status.xdp} mode`;
-  return `${name}: ${mode}${why === null ? '' : ` (${why})`}`;
+  const reasons = [status?.reason ?? null, reason].filter((one) => one !== null);
+  const mode = isAttached(status) ? `attached in ${status.xdp} mode` : 'not attached';
+  return `${name}: ${mode}${reasons.length === 0 ? '' : ` (${reasons.join('; ')})`}`;
 }

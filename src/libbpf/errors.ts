@@ -108,7 +108,9 @@ function usualRemedy(name: string, { call, verifierLog }: BpfErrorDetails): stri
     case 'ENOENT':
       return 'there is no such file, object or element';
     case 'EEXIST':
-      return 'it exists already';
+      return call === 'bpf_link_create'
+        ? 'another XDP program is attached there in another mode; detach it first (ip link set dev ... xdp off)'
+        : 'it exists already';
     case 'E2BIG':
       return 'the map is full (set a larger max_entries before load) or the argument is larger than this kernel knows';
     case 'ENODEV':

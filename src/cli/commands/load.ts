@@ -1,9 +1,8 @@
 /** `detour load` and `detour unload`: the XDP program without a controller, to see whether it attaches and counts. */
 import type { Command } from 'commander';
+import { DATAPLANE_DEFAULTS } from '../../config/defaults.js';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
-
-const DEFAULT_PIN_PATH = '/sys/fs/bpf/detour';
 
 interface PinOption {
   pinPath: string;
@@ -29,16 +28,19 @@ async function alone<T>(what: string, pinPath: string, work: () => Promise<T>): 
 export function registerLoad(program: Command, context: CliContext): void {
   program
     .command('load')
-    .description('attach the XDP program to interfaces without a controller: it counts and passes every packet')
+    .description(
+      'attach the XDP program to interfaces without a controller: it counts and passes every packet; exit status 1 when an interface did not take it',
+    )
     .argument('<interface...>', 'names of interfaces')
-    .option('--pin-path <directory>', 'where programs and maps are pinned, below a bpffs', DEFAULT_PIN_PATH)
+    .option('--pin-path <directory>', 'where programs and maps are pinned, below a bpffs', DATAPLANE_DEFAULTS.pin_path)
     .addHelpText('after', example('sudo detour load eth0 eth1', 'sudo detour unload'))
     .action(async (interfaces: string[], { pinPath }: PinOption) => {
-      const lines = await alone('detour load', pinPath, async () => {
+      const { lines, complete } = await alone('detour load', pinPath, async () => {
         const { load } = await import('../load.js');
         return load(interfaces, pinPath);
       });
       for (const line of lines) context.out(line);
+      context.exit(complete ? 0 : 1);
     });
 }
 
@@ -48,7 +50,7 @@ export function registerUnload(program: Command, context: CliContext): void {
     .description(
       'detach every XDP program of ours and remove its pins; works after a crash and without a configuration',
     )
-    .option('--pin-path <directory>', 'where programs and maps are pinned', DEFAULT_PIN_PATH)
+    .option('--pin-path <directory>', 'where programs and maps are pinned', DATAPLANE_DEFAULTS.pin_path)
     .addHelpText('after', example('sudo detour unload'))
     .action(async ({ pinPath }: PinOption) => {
       const removed = await alone('detour unload', pinPath, async () => {
