@@ -66,7 +66,29 @@ const rows: [description: string, check: Check, change: Machine, expected: strin
     'no real-time priority',
     capabilities,
     { files: { '/proc/self/status': 'CapEff:\t000000c000003000\n' } },
-    ['warn: CAP_SYS_NICE is missing: the probe transmitter runs without real-time priority'],
+    ['warn: the probe transmitter and the link watch run without real-time priority'],
+  ],
+  [
+    'a limit below the priority that is asked for',
+    capabilities,
+    {
+      files: {
+        '/proc/self/status': 'CapEff:\t000000c000003000\n',
+        '/proc/self/limits': 'Max realtime priority     39                   99                   \n',
+      },
+    },
+    ['warn: the probe transmitter and the link watch run without real-time priority'],
+  ],
+  [
+    'real-time priority by its limit, without CAP_SYS_NICE',
+    capabilities,
+    {
+      files: {
+        '/proc/self/status': 'CapEff:\t000000c000003000\n',
+        '/proc/self/limits': 'Max realtime priority     40                   40                   \n',
+      },
+    },
+    ['ok: CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, CAP_PERFMON'],
   ],
   ['no BTF', btf, { files: { '/sys/kernel/btf/vmlinux': null } }, ['fail: there is no /sys/kernel/btf/vmlinux']],
   [
