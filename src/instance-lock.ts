@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { DetourError } from './errors.js';
 import { native, type FileLock, type NativeError } from './native.js';
 
-export const LOCK_DIRECTORY = '/run/detour';
+const LOCK_DIRECTORY = '/run/detour';
 
 /**
  * Taken before anything of the machine is touched. Also observers and `detour load` take both: they attach programs, and

@@ -31,7 +31,7 @@ import { uplinkRoutes } from './routes/uplinks.js';
 import { validatorCompiler } from './validation.js';
 
 /** Bytes; the largest body of the API is a name. */
-export const BODY_LIMIT = 16 * 1024;
+const BODY_LIMIT = 16 * 1024;
 
 export interface ApiOptions {
   /** Every request must carry it; null: none is needed (unix socket). */

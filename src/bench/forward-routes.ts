@@ -5,9 +5,9 @@ export const ROUTES = 100;
 const GROUPS = 10;
 const UPLINKS = ['primary', 'backup'] as const;
 
-export const prefix4 = (route: number): string => `10.100.${route}.0/24`;
+const prefix4 = (route: number): string => `10.100.${route}.0/24`;
 /** As generate.bpf.c counts: the route's number is the fourth group of the address. */
-export const prefix6 = (route: number): string => `2001:db8:100:${route.toString(16)}::/64`;
+const prefix6 = (route: number): string => `2001:db8:100:${route.toString(16)}::/64`;
 
 const routes = Array.from({ length: ROUTES }, (_, route) => route);
 /** Group n prefers uplink n modulo 2; route r is in group r modulo 10. */

@@ -17,13 +17,13 @@ export function configNotes(config: Config): string[] {
 }
 
 /** No probe looks beyond the gateway: a provider's outage behind it stays unseen. */
-export function watchesOnlyGateway(uplink: UplinkConfig): boolean {
+function watchesOnlyGateway(uplink: UplinkConfig): boolean {
   const beyond = (probe: ProbeConfig): boolean =>
     probe.type !== 'icmp' || probe.targets.some((target) => target !== 'gateway');
   return !uplink.probes.some(beyond);
 }
 
-export function onlyGatewayNote(uplink: UplinkConfig): string {
+function onlyGatewayNote(uplink: UplinkConfig): string {
   return uplink.probes.length === 0
     ? `uplink ${uplink.name} has no probe: only its link, address and gateway's MAC are watched, not the path behind`
     : `uplink ${uplink.name} is probed only up to its gateway: a failure behind it stays unseen`;

@@ -22,7 +22,7 @@ interface NumberWords extends Words {
 }
 
 /** Names of uplinks and groups: they become parts of URLs, metric labels and file names. */
-export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$';
+const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$';
 const NAME_EXPECTED = '1 to 32 letters, digits, "-" or "_", starting with a letter or digit';
 
 export const integer = (words: NumberWords) => Type.Integer({ ...words });

@@ -123,7 +123,7 @@ const endpoint = (portField: Type.TSchema, textExpected: string, example: string
     ),
   ]);
 
-export const icmpProbeSchema = mapping(
+const icmpProbeSchema = mapping(
   {
     type: Type.Literal('icmp', { description: 'ICMP echo, sent by a thread of its own and timed in XDP.' }),
     targets: targets(
@@ -139,7 +139,7 @@ export const icmpProbeSchema = mapping(
   { description: 'ICMP echo.' },
 );
 
-export const tcpProbeSchema = mapping(
+const tcpProbeSchema = mapping(
   {
     type: Type.Literal('tcp', { description: 'A TCP connection is opened and closed.' }),
     targets: targets(
@@ -209,9 +209,9 @@ const http = <T extends 'http' | 'https'>(type: T) => ({
   ...common(LIMITS.socketIntervalMs),
 });
 
-export const httpProbeSchema = mapping(http('http'), { description: 'HTTP request.' });
+const httpProbeSchema = mapping(http('http'), { description: 'HTTP request.' });
 
-export const httpsProbeSchema = mapping(
+const httpsProbeSchema = mapping(
   {
     ...http('https'),
     verify_certificate: optional(
@@ -224,7 +224,7 @@ export const httpsProbeSchema = mapping(
   { description: 'HTTPS request.' },
 );
 
-export const dnsProbeSchema = mapping(
+const dnsProbeSchema = mapping(
   {
     type: Type.Literal('dns', { description: 'A query over UDP, asked through this uplink.' }),
     targets: targets(

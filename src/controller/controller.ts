@@ -301,7 +301,7 @@ const gatewayText = (facts: readonly UplinkFacts[]): string =>
     .join();
 
 /** One line for people. */
-export function describeRecord(record: TransitionRecord): string {
+function describeRecord(record: TransitionRecord): string {
   switch (record.kind) {
     case 'path':
       return `${record.uplink} IPv${record.family}: ${record.from} -> ${record.to}: ${record.cause}`;

@@ -9,7 +9,7 @@ import { encoded, sameBytes, type KernelMap, type MappedU32Array } from './kerne
 import { SlotAllocator } from './slot-allocator.js';
 
 /** Weights are met to within 1/256. */
-export const BUCKETS_PER_TIER = 256;
+const BUCKETS_PER_TIER = 256;
 
 const EMPTY_TIER: Tier = { bucketBase: 0, bucketMask: 0, memberCount: 0, members: noMembers() };
 const EMPTY_GROUP: Group = { tierCount: 0, tiers: new Array<Tier>(Limit.MAX_TIERS).fill(EMPTY_TIER) };

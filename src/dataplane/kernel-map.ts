@@ -8,7 +8,7 @@ export type KeyText = string;
 export const keyText = (key: Uint8Array): KeyText =>
   Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 
-export function keyBytes(text: KeyText): Buffer {
+function keyBytes(text: KeyText): Buffer {
   return Buffer.from(text, 'latin1');
 }
 

@@ -130,7 +130,7 @@ const KINDS = {
 } as const;
 
 /** struct route.target; unsigned. */
-export function routeTarget(target: RouteIntentTarget): number {
+function routeTarget(target: RouteIntentTarget): number {
   const group = target.kind === 'group' ? target.group & Constant.ROUTE_GROUP_MASK : 0;
   return ((KINDS[target.kind] << Constant.ROUTE_KIND_SHIFT) | group) >>> 0;
 }

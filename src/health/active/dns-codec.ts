@@ -4,7 +4,7 @@
  */
 
 /** RFC 1035, section 3.2.2 and 3.2.3; AAAA: RFC 3596. */
-export const QUERY_TYPES = { A: 1, NS: 2, SOA: 6, TXT: 16, AAAA: 28 } as const;
+const QUERY_TYPES = { A: 1, NS: 2, SOA: 6, TXT: 16, AAAA: 28 } as const;
 export type QueryType = keyof typeof QUERY_TYPES;
 
 const CLASS_IN = 1;

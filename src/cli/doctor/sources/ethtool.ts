@@ -50,7 +50,7 @@ function genericRequest(family: number, command: number): NetlinkRequest {
   return { type: family, flags: 0, body: (writer) => void writer.bytes(Uint8Array.of(command, 1, 0, 0)) };
 }
 
-export function readDevice(payload: Buffer): [ifindex: number, features: Set<string>] | null {
+function readDevice(payload: Buffer): [ifindex: number, features: Set<string>] | null {
   const attributes = readAttributes(payload, GENL_HEADER_BYTES);
   const header = readAttributes(attributes.get(ETHTOOL_A_FEATURES_HEADER) ?? Buffer.alloc(0));
   const ifindex = u32Of(header, ETHTOOL_A_HEADER_DEV_INDEX);
