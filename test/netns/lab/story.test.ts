@@ -1,7 +1,4 @@
-/**
- * What `make demo` plays and writes, in the lab of src/lab/topology.ts. The traffic is a tenth of the demo's: a veth holds 256
- * packets, and a machine that is busy for longer than those last would lose packets that are nobody's fault here.
- */
+/** What `make demo` plays and writes, in the lab of src/lab/topology.ts, with less traffic than the demo's. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +7,9 @@ import { writeReport } from '../../../src/lab/report.js';
 import { tell, type StoryResult } from '../../../src/lab/story.js';
 import { LabStream } from '../../../src/lab/stream.js';
 import { LabRun } from '../../helpers/lab-run.js';
+import { PACKETS_PER_SECOND } from '../../helpers/lab-traffic.js';
 import { SLOWNESS } from '../../helpers/poll.js';
 
-const PACKETS_PER_SECOND = 1000 / SLOWNESS;
 const MAX_SECONDS = 60 * SLOWNESS;
 /** No time that a busy machine could need: that of a failover that does not happen until a person looks. */
 const WORST_MS = 10_000 * SLOWNESS;
