@@ -2,8 +2,10 @@
 import { expect, test } from 'vitest';
 import type { InterfaceIntent, NextHopIntent } from '../../../src/controller/ports.js';
 import { LinkWatch, watchedLinks } from '../../../src/dataplane/link-watch.js';
-import type { CarrierWatch } from '../../../src/native.js';
+import { RTPROT_DETOUR } from '../../../src/kernel/netlink/constants.js';
+import type { CarrierWatch, CarrierWatchOptions } from '../../../src/native.js';
 import { MacAddress } from '../../../src/net/mac-address.js';
+import { REALTIME_PRIORITY } from '../../../src/privileges.js';
 
 const hop = (id: number, ifindex: number): NextHopIntent => ({ id, ifindex, gatewayMac: null, redirectOk: true });
 const iface = (ifindex: number, portIfindex: number): InterfaceIntent => ({
@@ -28,6 +30,17 @@ test('a next hop hangs on its interface and on the port below it, each named onc
     { ifindex: 2, nextHop: 3 },
     { ifindex: 9, nextHop: 4 },
   ]);
+});
+
+test('it asks for the priority whose limit is looked at before the start, and knows our routes', () => {
+  const asked: CarrierWatchOptions[] = [];
+  const { openCarrierWatch } = opening(null);
+  const noted = (options: CarrierWatchOptions): CarrierWatch => {
+    asked.push(options);
+    return openCarrierWatch();
+  };
+  new LinkWatch({ openCarrierWatch: noted }, 3, []).close();
+  expect(asked).toEqual([{ livenessFd: 3, realtimePriority: REALTIME_PRIORITY, routeProtocol: RTPROT_DETOUR }]);
 });
 
 test('a watch that cannot be opened is a note, and everything else goes on', () => {
