@@ -248,7 +248,9 @@ export const configSchema = mapping(
     mode: optional(
       oneOf(['active', 'observe'], {
         default: MODE_DEFAULT,
-        description: '`observe` decides and reports but changes nothing.',
+        description:
+          '`observe` decides and reports, but writes no routes, rules, nexthops or neighbours and forwards nothing; ' +
+          'the XDP program is attached to time probe replies and to count.',
       }),
     ),
     uplinks: byName(uplinkSchema, {

@@ -8,7 +8,10 @@ import type { Prefix } from '../net/prefix.js';
 export interface Config {
   /** Version of the configuration format; 1. */
   version: 1;
-  /** `observe` decides and reports but changes nothing: no XDP forwarding, no FIB change. */
+  /**
+   * `observe` decides and reports, but writes no routes, rules, nexthops or neighbours and forwards nothing; the XDP
+   * program is attached to time probe replies and to count.
+   */
   mode: 'active' | 'observe';
   uplinks: UplinkConfig[];
   groups: GroupConfig[];

@@ -15,7 +15,11 @@ export const metricCatalogue = {
   detour_build_info: { kind: 'gauge', labels: ['version'], help: 'Always 1; the label says which version runs.' },
   detour_ready: { kind: 'gauge', labels: [], help: '1 once the first configuration has been programmed.' },
   detour_uptime_seconds: { kind: 'gauge', labels: [], help: 'Time since the controller started.' },
-  detour_observe_mode: { kind: 'gauge', labels: [], help: '1 in mode "observe": it decides but changes nothing.' },
+  detour_observe_mode: {
+    kind: 'gauge',
+    labels: [],
+    help: '1 in mode "observe": writes no routes, rules, nexthops or neighbours, forwards nothing.',
+  },
   detour_problems: { kind: 'gauge', labels: [], help: 'Problems that GET /v1/health lists.' },
 
   detour_path_state: {
