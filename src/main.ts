@@ -178,7 +178,7 @@ function announce(log: Log, api: ApiListeners, controller: Controller, service: 
       `${port.name}: ${mode}${port.reason === null ? '' : ` (${port.reason})`}`,
     );
   }
-  const mode = controller.config.mode === 'observe' ? 'observing only: nothing is changed' : 'forwarding';
+  const mode = controller.config.mode === 'observe' ? 'observing only: no routes written, nothing forwarded' : 'forwarding';
   log('info', `ready, ${mode}; API at ${api.addresses.join(', ') || 'nowhere'}`);
   for (const problem of service.health().problems) log('warn', problem);
 }

@@ -199,12 +199,9 @@ test.each([
   expect(answer.json().code).toBe('METHOD_NOT_ALLOWED');
 });
 
-test.each(['/v1/uplinks/lte/drain/more', '/v1', '/V1/health'])(
-  'POST %s is no known path',
-  async (url) => {
-    const { app } = makeApi();
-    const answer = await app.inject({ method: 'POST', url });
-    expect(answer.json().code).toBe('NOT_FOUND');
-    expect(answer.headers['allow']).toBeUndefined();
-  },
-);
+test.each(['/v1/uplinks/lte/drain/more', '/v1', '/V1/health'])('POST %s is no known path', async (url) => {
+  const { app } = makeApi();
+  const answer = await app.inject({ method: 'POST', url });
+  expect(answer.json().code).toBe('NOT_FOUND');
+  expect(answer.headers['allow']).toBeUndefined();
+});

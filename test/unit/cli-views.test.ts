@@ -62,7 +62,7 @@ describe('status', () => {
     Object.assign(service.uplinkList[0]!.paths[0]!, { state: 'down', alive: true, kept, cause: 'no carrier' });
     service.isReady = false;
     const lines = renderStatus(snapshotOf(service), plain);
-    expect(lines[0]).toBe('detour: down, observing only: nothing is changed, not ready yet, running for 1 h');
+    expect(lines[0]).toBe('detour: down, observing only: no routes written, nothing forwarded, not ready yet, running for 1 h');
     expect(lines[1]).toBe('! every IPv4 path is down: fibre is kept in use');
     expect(lines.find((line) => line.startsWith('fibre   v4'))).toMatch(/ down\* /);
     expect(lines.join(' ')).toContain(`fibre IPv4 down: no carrier; still in use: last good path: every`);
@@ -90,7 +90,7 @@ describe('status', () => {
     const reason = 'mode is observe: Detour changes nothing';
     for (const uplink of service.uplinkList) uplink.forwarding = { by: 'stack', reason };
     const lines = renderStatus(snapshotOf(service), plain);
-    expect(lines[0]).toContain('observing only: nothing is changed');
+    expect(lines[0]).toContain('observing only: no routes written, nothing forwarded');
     expect(lines.join('\n')).not.toContain('mode is observe');
   });
 

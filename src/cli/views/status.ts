@@ -39,7 +39,7 @@ export function renderStatus(
 function headline(health: HealthResource, options: ViewOptions): string[] {
   const tone = { ok: 'good', degraded: 'warn', down: 'bad' } as const;
   const status = paint(health.status, tone[health.status], options.color);
-  const mode = health.mode === 'observe' ? 'observing only: nothing is changed' : 'active';
+  const mode = health.mode === 'observe' ? 'observing only: no routes written, nothing forwarded' : 'active';
   const ready = health.ready ? '' : ', not ready yet';
   const first = `detour: ${status}, ${mode}${ready}, running for ${formatDurationMs(health.uptimeMs)}`;
   const allDown = health.families.filter((family) => family.believed);

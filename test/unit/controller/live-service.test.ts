@@ -33,7 +33,9 @@ describe('health', () => {
     expect(status).toBe('ok');
     expect(problems).toEqual([
       'uplink a is forwarded by the stack: configured: forwarding is stack',
-      expect.stringMatching(/^the policy rule "ipv4: 7: from all fwmark 0x1 lookup 7" is not Detour's .*\(ip rule del\)/),
+      expect.stringMatching(
+        /^the policy rule "ipv4: 7: from all fwmark 0x1 lookup 7" is not Detour's .*\(ip rule del\)/,
+      ),
     ]);
   });
 
