@@ -36,7 +36,11 @@ export const DAMPING_DEFAULTS = {
   maximum_suppress_ms: 600_000,
 } as const;
 
-export const UPLINK_DEFAULTS = { gateway: 'auto', forwarding: 'xdp', hold_down_ms: 10_000 } as const;
+export const FORWARDING_DEFAULT = 'auto';
+/** Of uplinks and of interfaces: one that does not exist is a mistake, most likely in its name. */
+export const OPTIONAL_DEFAULT = false;
+
+export const UPLINK_DEFAULTS = { gateway: 'auto', forwarding: FORWARDING_DEFAULT, hold_down_ms: 10_000 } as const;
 
 export const GROUP_DEFAULTS = { name: 'default', weight: 1, revert_delay_ms: 0 } as const;
 

@@ -14,7 +14,7 @@ export interface ConfigDiff {
   uplinks: NamedDiff;
   /** The order of uplinks matters to nobody; that of groups neither. */
   groups: NamedDiff;
-  interfaces: { added: string[]; removed: string[] };
+  interfaces: NamedDiff;
   /** A route whose target changed is in both lists. */
   routes: { added: RouteConfig[]; removed: RouteConfig[] };
   /** Fields that a running controller takes over at once: "mode", "log.level". */
@@ -27,7 +27,7 @@ export function diffConfigs(before: Config, after: Config): ConfigDiff {
   const diff: Omit<ConfigDiff, 'same'> = {
     uplinks: diffNamed(before.uplinks, after.uplinks),
     groups: diffNamed(before.groups, after.groups),
-    interfaces: diffNames(before.interfaces, after.interfaces),
+    interfaces: diffNamed(before.interfaces, after.interfaces),
     routes: diffRoutes(before.routes, after.routes),
     live: [
       ...(before.mode === after.mode ? [] : ['mode']),
@@ -66,7 +66,7 @@ export function describeDiff(diff: ConfigDiff): string[] {
   return [
     ...named('uplink', diff.uplinks),
     ...named('group', diff.groups),
-    ...named('interface', { ...diff.interfaces, changed: [] }),
+    ...named('interface', diff.interfaces),
     ...(routes.added.length + routes.removed.length > 0
       ? [`routes: ${routes.added.length} added, ${routes.removed.length} removed`]
       : []),

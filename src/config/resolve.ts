@@ -1,5 +1,5 @@
 /** Draft of the file -> Config: names, defaults, and the rules that look at more than one value. */
-import { DATAPLANE_DEFAULTS, LOG_LEVEL_DEFAULT, MODE_DEFAULT } from './defaults.js';
+import { DATAPLANE_DEFAULTS, FORWARDING_DEFAULT, LOG_LEVEL_DEFAULT, MODE_DEFAULT, OPTIONAL_DEFAULT } from './defaults.js';
 import { LIMITS } from './limits.js';
 import { resolveApi } from './resolve-api.js';
 import { resolveGroups, resolveRoutes } from './resolve-group.js';
@@ -45,8 +45,9 @@ export function resolve(draft: Draft<ConfigFile>, run: Resolving): Config {
 
 function resolveInterfaces(drafts: NonNullable<Draft<ConfigFile>['interfaces']>): (InterfaceConfig | undefined)[] {
   return drafts.map((draft) => {
-    const name = typeof draft === 'string' ? draft : draft?.name;
-    return name === undefined ? undefined : { name };
+    const entry = typeof draft === 'string' ? { name: draft } : (draft ?? {});
+    const { name, optional = OPTIONAL_DEFAULT, forwarding = FORWARDING_DEFAULT } = entry;
+    return name === undefined ? undefined : { name, optional, forwarding };
   });
 }
 

@@ -4,6 +4,7 @@
  */
 /* eslint-disable @typescript-eslint/explicit-module-boundary-types -- the inferred types are what Static<> reads */
 import Type from 'typebox';
+import { FORWARDING_DEFAULT } from './defaults.js';
 
 interface Words {
   description: string;
@@ -77,3 +78,11 @@ export const oneOf = <V extends string>(
 ): Type.TEnum<V[]> => Type.Enum<V[]>([...values], { ...words });
 
 export const optional = Type.Optional;
+
+/** Of uplinks and of the other interfaces. */
+export const forwardingSchema = oneOf(['auto', 'xdp', 'stack'], {
+  default: FORWARDING_DEFAULT,
+  description:
+    'Who forwards what comes in or leaves here. `auto`: XDP, or the stack while netfilter (nftables, iptables) has rules ' +
+    'for forwarded packets, which XDP bypasses: NAT, a firewall. `xdp`: XDP whatever rules there are. `stack`: never XDP.',
+});

@@ -1,11 +1,12 @@
 /** The YAML form of uplinks. */
 import Type from 'typebox';
-import { DAMPING_DEFAULTS, UPLINK_DEFAULTS } from './defaults.js';
+import { DAMPING_DEFAULTS, OPTIONAL_DEFAULT, UPLINK_DEFAULTS } from './defaults.js';
 import { LIMITS } from './limits.js';
 import { limitsSchema, probeSchema } from './schema-probe.js';
 import {
   address,
   flag,
+  forwardingSchema,
   integer,
   interfaceName,
   ipv4,
@@ -13,7 +14,6 @@ import {
   list,
   mapping,
   milliseconds,
-  oneOf,
   optional,
 } from './schema-parts.js';
 
@@ -121,14 +121,16 @@ export const uplinkSchema = mapping(
       description: 'Device that the uplink leaves by; may be a VLAN device.',
       examples: ['eth1'],
     }),
-    gateway: optional(gatewaySchema),
-    source: optional(sourceSchema),
-    forwarding: optional(
-      oneOf(['xdp', 'stack'], {
-        default: UPLINK_DEFAULTS.forwarding,
-        description: '`stack`: never forwarded by XDP (where the router translates addresses, NAT).',
+    optional: optional(
+      flag({
+        default: OPTIONAL_DEFAULT,
+        description:
+          'The interface may be absent (a modem, a PPP or VLAN device); the uplink is `down` until it appears.',
       }),
     ),
+    gateway: optional(gatewaySchema),
+    source: optional(sourceSchema),
+    forwarding: optional(forwardingSchema),
     probes: optional(
       list(probeSchema, {
         maxItems: LIMITS.probes,

@@ -11,12 +11,14 @@ import {
   KERNEL_DEFAULTS,
   LOG_LEVEL_DEFAULT,
   MODE_DEFAULT,
+  OPTIONAL_DEFAULT,
 } from './defaults.js';
 import { LIMITS } from './limits.js';
 import { uplinkSchema } from './schema-uplink.js';
 import {
   byName,
   flag,
+  forwardingSchema,
   integer,
   interfaceName,
   list,
@@ -99,9 +101,18 @@ const routeSchema = mapping(
 const interfaceSchema = Type.Union(
   [
     interfaceName({ description: 'An interface.' }),
-    mapping({ name: interfaceName({ description: 'An interface.' }) }, { description: 'An interface.' }),
+    mapping(
+      {
+        name: interfaceName({ description: 'An interface.' }),
+        optional: optional(
+          flag({ default: OPTIONAL_DEFAULT, description: 'It may be absent; it is used as soon as it appears.' }),
+        ),
+        forwarding: optional(forwardingSchema),
+      },
+      { description: 'An interface.' },
+    ),
   ],
-  { 'x-expected': 'an interface name' },
+  { 'x-expected': 'an interface name, or {name: ..., optional: ..., forwarding: ...}' },
 );
 
 const kernelSchema = mapping(

@@ -28,12 +28,13 @@ export interface Config {
 export interface UplinkConfig {
   name: string;
   interface: string;
+  /** The interface may be absent: a modem, a PPP or VLAN device that appears later. */
+  optional: boolean;
   /** Per family; absent: the uplink does not carry that family. `auto`: learned from the kernel's default routes. */
   gateways: Partial<Record<Family, 'auto' | IpAddress>>;
   /** Fixed source address of probes and of the router's own traffic; absent: the interface's preferred one. */
   sources: Partial<Record<Family, IpAddress>>;
-  /** `stack`: never forwarded by XDP (needed where the router translates addresses, NAT). */
-  forwarding: 'xdp' | 'stack';
+  forwarding: Forwarding;
   probes: ProbeConfig[];
   /** A failed uplink stays `held` for at least this long after it has recovered. */
   holdDownMs: number;
@@ -41,6 +42,12 @@ export interface UplinkConfig {
   /** Beyond these over the probes' windows, the uplink is `degraded`. Absent: no limit. */
   limits: QualityLimits;
 }
+
+/**
+ * Who forwards what comes in or leaves by an interface. `auto`: XDP, or the stack while netfilter has rules that
+ * forwarded packets go through (NAT, a firewall), which XDP would bypass.
+ */
+export type Forwarding = 'auto' | 'xdp' | 'stack';
 
 export interface QualityLimits {
   lossPercent?: number;
@@ -126,6 +133,9 @@ export interface RouteConfig {
 
 export interface InterfaceConfig {
   name: string;
+  /** As of uplinks. */
+  optional: boolean;
+  forwarding: Forwarding;
 }
 
 export interface DecisionConfig {

@@ -43,11 +43,3 @@ export function describeRuleInForce({ rule, asks }: RuleInForce): string {
     `delete the rule (ip rule del), or add "iif lo" to it if only this machine's own packets are meant`
   );
 }
-
-/** For health: each rule that slows a family down, once. */
-export function ruleNotes(view: Pick<KernelView, 'foreignRules'>, kernel: Pick<KernelConfig, 'table'>): string[] {
-  return ([4, 6] as const).flatMap((family) => {
-    const inForce = ruleInForce(view, kernel, family);
-    return inForce ? [describeRuleInForce(inForce)] : [];
-  });
-}

@@ -7,6 +7,7 @@ import type { GroupView, PathView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
 import type { UplinkFacts, PathFacts } from './facts.js';
 import { linksByName } from './facts.js';
+import { stackReasons } from './forwarder.js';
 import { groupIdOf, nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { familiesOf } from './policy.js';
@@ -38,7 +39,10 @@ export interface Inputs {
 }
 
 /** Interfaces of the configuration that exist, with their place in the data plane. */
-export function placements(config: Pick<Config, 'uplinks' | 'interfaces'>, view: KernelView): Map<string, Placement> {
+export function placements(
+  config: { uplinks: readonly { interface: string }[]; interfaces: readonly { name: string }[] },
+  view: KernelView,
+): Map<string, Placement> {
   const links = linksByName(view);
   const names = [...config.uplinks.map((uplink) => uplink.interface), ...config.interfaces.map(({ name }) => name)];
   const found = new Map<string, Placement>();
@@ -55,13 +59,19 @@ function portIntents(placed: Iterable<Placement>): PortIntent[] {
     if (!port) continue;
     const redirectUntold = port.xdpRedirectTarget === null;
     const redirectFragmentsOk = port.xdpRedirectFragments === true;
-    ports.set(port.ifindex, { ifindex: port.ifindex, name: port.name, redirectOk, redirectUntold, redirectFragmentsOk });
+    ports.set(port.ifindex, {
+      ifindex: port.ifindex,
+      name: port.name,
+      redirectOk,
+      redirectUntold,
+      redirectFragmentsOk,
+    });
   }
   return [...ports.values()];
 }
 
-function interfaceIntents(config: Config, placed: Map<string, Placement>): InterfaceIntent[] {
-  const byStack = new Set(config.uplinks.filter((u) => u.forwarding === 'stack').map((u) => u.interface));
+function interfaceIntents({ config, view }: Inputs, placed: Map<string, Placement>): InterfaceIntent[] {
+  const byStack = stackReasons(config, view);
   return [...placed].flatMap(([name, { link, port, vlanId, innerVlanId }]) => {
     if (!port || !link.mac) return [];
     const forward = (family: Family): boolean => link.forwarding[family] && !byStack.has(name);
@@ -82,12 +92,13 @@ function interfaceIntents(config: Config, placed: Map<string, Placement>): Inter
   });
 }
 
-function nextHopIntents({ config, facts, uplinkIndex }: Inputs, placed: Map<string, Placement>): NextHopIntent[] {
+function nextHopIntents({ config, view, facts, uplinkIndex }: Inputs, placed: Map<string, Placement>): NextHopIntent[] {
+  const byStack = stackReasons(config, view);
   const hops: NextHopIntent[] = [];
   for (const uplink of config.uplinks) {
     const placement = placed.get(uplink.interface);
     if (!placement) continue;
-    const redirectOk = placement.port !== null && placement.redirectOk && uplink.forwarding === 'xdp';
+    const redirectOk = placement.port !== null && placement.redirectOk && !byStack.has(uplink.interface);
     for (const path of facts.find((fact) => fact.uplink === uplink.name)?.paths ?? []) {
       hops.push({
         id: nextHopIdOf(uplinkIndex.of(uplink.name), path.family),
@@ -114,7 +125,7 @@ export function forwardingIntent(inputs: Inputs): ForwardingIntent {
   return {
     forward: inputs.config.mode === 'active',
     ports: portIntents(placed.values()),
-    interfaces: interfaceIntents(inputs.config, placed),
+    interfaces: interfaceIntents(inputs, placed),
     nextHops: nextHopIntents(inputs, placed),
     groups: groupIntents(inputs),
     routes: routeIntents(inputs),
@@ -125,7 +136,7 @@ function fibPaths({ config, facts, uplinkIndex }: Inputs): FibPathIntent[] {
   return config.uplinks.flatMap((uplink) => {
     const fact = facts.find((entry) => entry.uplink === uplink.name);
     if (!fact?.link) return [];
-    const { ifindex } = fact.link;
+    const { ifindex, name: ifname } = fact.link;
     return fact.paths.flatMap(({ family, gateway, source }) =>
       gateway
         ? [
@@ -134,6 +145,7 @@ function fibPaths({ config, facts, uplinkIndex }: Inputs): FibPathIntent[] {
               uplink: uplink.name,
               family,
               ifindex,
+              ifname,
               gateway,
               source,
               usable: fact.linkUp,

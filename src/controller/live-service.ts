@@ -3,10 +3,12 @@ import type { GroupConfig } from '../config/types.js';
 import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import type { Controller } from './controller.js';
-import { ruleNotes } from './foreign-rules.js';
+import { bypassNotes } from './bypasses.js';
+import { netfilterNotes } from './forwarder.js';
 import { forwardingOff } from './forwarding-off.js';
 import { lookup } from './lookup.js';
 import { families } from './policy.js';
+import { strictSources } from './strict-sources.js';
 import type {
   ControllerService,
   EventEntry,
@@ -71,11 +73,18 @@ export class LiveService implements ControllerService {
   /** What works, but not as fast as it could. */
   #notes(inputs: StatusInputs): string[] {
     const { config, view } = inputs;
+    const netfilter = netfilterNotes(config, view);
     const byStack = config.uplinks.flatMap((uplink) => {
       const { by, reason } = forwardingOf(inputs, uplink);
+      if (netfilter.some((note) => note.endsWith(`: ${reason}`))) return [];
       return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is forwarded by the stack: ${reason}`] : [];
     });
-    return [...byStack, ...ruleNotes(view, config.kernel)];
+    return [
+      ...netfilter,
+      ...byStack,
+      ...bypassNotes(view, config.kernel),
+      ...strictSources(config, view.links.values()),
+    ];
   }
 
   uplinks(): UplinkStatus[] {

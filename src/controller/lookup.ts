@@ -5,7 +5,8 @@ import type { IpAddress } from '../net/ip-address.js';
 import type { Prefix } from '../net/prefix.js';
 import type { UplinkFacts } from './facts.js';
 import { isOfTableLocal, outranksOurs } from './foreign-routes.js';
-import { ruleInForce } from './foreign-rules.js';
+import { bypassed } from './bypasses.js';
+import { stackReasons } from './forwarder.js';
 import { placements } from './intents.js';
 import type { KernelRoute, KernelView } from './ports.js';
 import type { LookupAnswer } from './service.js';
@@ -78,8 +79,9 @@ function byKernel(route: KernelRoute, inputs: LookupInputs, base: Pick<LookupAns
 function forwarder(inputs: LookupInputs, interfaceName: string | null): 'xdp' | 'stack' {
   if (inputs.config.mode === 'observe' || interfaceName === null) return 'stack';
   const placement = placements(inputs.config, inputs.view).get(interfaceName);
-  const uplink = inputs.config.uplinks.find((entry) => entry.interface === interfaceName);
-  return placement?.port && placement.redirectOk && uplink?.forwarding !== 'stack' ? 'xdp' : 'stack';
+  return placement?.port && placement.redirectOk && !stackReasons(inputs.config, inputs.view).has(interfaceName)
+    ? 'xdp'
+    : 'stack';
 }
 
 function byGroup(
@@ -118,19 +120,21 @@ function byGroup(
 }
 
 /**
- * The answer by Detour's and the kernel's routes; where a policy rule of somebody else's may lead elsewhere, it says so,
+ * The answer by Detour's and the kernel's routes; where a policy rule of somebody else's or an IPsec policy may lead elsewhere, it says so,
  * for only the kernel can tell.
  */
 export function lookup(inputs: LookupInputs, to: IpAddress, from: IpAddress | null): LookupAnswer {
   const answer = byRoutes(inputs, to, from);
-  const inForce = ruleInForce(inputs.view, inputs.config.kernel, to.family);
+  const found = bypassed(inputs.view, inputs.config.kernel, to.family);
   // Table local comes before other rules, and a blackhole drops whatever they say.
-  if (!inForce || answer.target === 'local' || answer.target === 'blackhole') return answer;
-  const forwardedBy = answer.forwardedBy === 'xdp' && inForce.asks === 'stack' ? 'stack' : answer.forwardedBy;
+  if (!found || answer.target === 'local' || answer.target === 'blackhole') return answer;
+  const forwardedBy = answer.forwardedBy === 'xdp' && found.asks === 'stack' ? 'stack' : answer.forwardedBy;
   const why = [
     ...answer.why,
-    `but the policy rule "${inForce.rule.text}" may lead it elsewhere: "ip route get" with the packet's source, ` +
-      `interface and mark tells`,
+    found.what === 'ipsec'
+      ? `but an IPsec policy may encrypt it and send it elsewhere: "ip xfrm policy" tells`
+      : `but the policy rule "${found.rule.text}" may lead it elsewhere: "ip route get" with the packet's source, ` +
+        `interface and mark tells`,
   ];
   return { ...answer, forwardedBy, why };
 }

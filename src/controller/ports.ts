@@ -182,8 +182,18 @@ export interface KernelNeighbour {
   state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe' | 'failed' | 'noarp' | 'permanent' | 'none';
 }
 
+/** One way on: of a multipath route, or of a nexthop object. */
+export interface RouteLeg {
+  ifindex: number;
+  gateway: IpAddress | null;
+}
+
 export interface KernelRoute {
   prefix: Prefix;
+  /** IPv6 source-specific routes: for packets from there alone; null: for all. */
+  source: Prefix | null;
+  /** For packets of this type of service (traffic class) alone; 0: for all. */
+  tos: number;
   table: number;
   /** rtm_type. */
   type:
@@ -191,9 +201,12 @@ export interface KernelRoute {
   protocol: number;
   metric: number;
   scope: number;
-  /** First or only next hop; null for multipath, nexthop-object and typed routes. */
+  /** Of the only next hop; null for multipath, nexthop-object and typed routes: see hopsOf() of facts.ts. */
   ifindex: number | null;
   gateway: IpAddress | null;
+  /** Next hops of a multipath route; empty (one array for all: there may be a million) for every other. */
+  legs: readonly RouteLeg[];
+  /** Key in KernelView.nexthops; null: the route has its next hops in itself. */
   nexthopId: number | null;
 }
 
@@ -212,6 +225,17 @@ export interface ForeignRule {
   allToTable: number | null;
 }
 
+/** Rules of netfilter that packets which XDP forwards would go past. Nothing in it is Detour's: it has no such rules. */
+export interface NetfilterHook {
+  family: Family;
+  /** "nft table inet filter, chain forward (policy drop)". */
+  text: string;
+  /** It translates addresses; otherwise it filters, marks or counts. */
+  translates: boolean;
+  /** Interfaces whose packets go through it; null: all. */
+  devices: readonly string[] | null;
+}
+
 /** Everything Detour looks at, as the kernel had it at one moment. Iteration order is stable. */
 export interface KernelView {
   links: ReadonlyMap<number, KernelLink>;
@@ -219,11 +243,17 @@ export interface KernelView {
   neighbours: readonly KernelNeighbour[];
   /** Routes that are not ours (protocol != 68) of the tables local, main and the configured one. */
   routes: readonly KernelRoute[];
+  /** Nexthop objects and groups that are not ours, by id; of a group all its members that have an interface. */
+  nexthops: ReadonlyMap<number, readonly RouteLeg[]>;
   /** Policy rules that are neither ours nor the kernel's three defaults; the same array until one of them changes. */
   foreignRules: readonly ForeignRule[];
+  /** In a stable order; the same array until one of them changes. */
+  netfilter: readonly NetfilterHook[];
+  /** IPsec policies (SPD) for packets that are forwarded or leave, by the family of their selectors. */
+  ipsecPolicies: Record<Family, number>;
 }
 
-export type KernelChange = 'link' | 'address' | 'neighbour' | 'route' | 'rule' | 'resync';
+export type KernelChange = 'link' | 'address' | 'neighbour' | 'route' | 'rule' | 'netfilter' | 'ipsec' | 'resync';
 
 /** One path of one uplink, as the kernel FIB needs it. */
 export interface FibPathIntent {
@@ -232,6 +262,8 @@ export interface FibPathIntent {
   uplink: string;
   family: Family;
   ifindex: number;
+  /** Name of the same interface. */
+  ifname: string;
   gateway: IpAddress;
   source: IpAddress | null;
   /** May be a nexthop-group member (the link is up). The liveness decision is in `FibGroupIntent.active`. */

@@ -5,9 +5,9 @@
 import type { Config } from '../config/types.js';
 import type { GroupView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
-import { foreignRoutes, isHidden } from './foreign-routes.js';
+import { bypassed } from './bypasses.js';
+import { describeForSome, foreignRoutes, isForSome, isHidden } from './foreign-routes.js';
 import type { ForeignRoutes } from './foreign-routes.js';
-import { ruleInForce } from './foreign-rules.js';
 import { groupIdOf } from './ids.js';
 import type { Inputs } from './intents.js';
 import type { GroupId, RouteIntent, RouteIntentTarget } from './ports.js';
@@ -31,7 +31,7 @@ const last = new WeakMap<ForeignRoutes, { configured: Config['routes']; rest: st
  */
 export function routeIntents({ config, view, groups, groupIndex }: Inputs): RouteIntent[] {
   const foreign = foreignRoutes(view.routes, config.kernel);
-  const asked = (family: Family) => ruleInForce(view, config.kernel, family)?.asks ?? null;
+  const asked = (family: Family) => bypassed(view, config.kernel, family)?.asks ?? null;
   const ingredients: Ingredients = {
     configured: config.routes,
     groupIds: new Map(
@@ -64,7 +64,7 @@ function composed(foreign: ForeignRoutes, { configured, groupIds, asked }: Ingre
 }
 
 /**
- * What the data plane may still do while a rule of others is in force. A blackhole stays one: it is there to drop. What
+ * What the data plane may still do while a rule of others or an IPsec policy is in force. A blackhole stays one: it is there to drop. What
  * was left to the stack because of the route's type may have another route by the rule, so the FIB is asked, too.
  * @param asked as in Ingredients
  */
@@ -88,7 +88,9 @@ export function routeProblems({
       continue;
     }
     const better = outranking.get(key);
-    if (better) {
+    if (better && isForSome(better)) {
+      problems.set(key, `${describeForSome(better)} comes before Detour's: XDP asks the kernel for each packet`);
+    } else if (better) {
       const via = better.gateway ? ` via ${better.gateway.toString()}` : '';
       problems.set(
         key,

@@ -2,7 +2,8 @@
 import type { Config } from '../config/types.js';
 import type { AllDownView, GroupView, PathView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
-import { describeRuleInForce, ruleInForce } from './foreign-rules.js';
+import { bypassed, describeBypassed } from './bypasses.js';
+import { stackReasons } from './forwarder.js';
 import { nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { placements } from './intents.js';
@@ -28,7 +29,8 @@ const noTraffic: TrafficCounter = { packets: 0n, bytes: 0n };
 
 export function forwardingOf(inputs: StatusInputs, uplink: Config['uplinks'][number]): UplinkStatus['forwarding'] {
   if (inputs.config.mode === 'observe') return { by: 'stack', reason: 'mode is observe: Detour changes nothing' };
-  if (uplink.forwarding === 'stack') return { by: 'stack', reason: 'configured: forwarding is stack' };
+  const reason = stackReasons(inputs.config, inputs.view).get(uplink.interface);
+  if (reason !== undefined) return { by: 'stack', reason };
   const placement = placements(inputs.config, inputs.view).get(uplink.interface);
   if (!placement) return { by: 'stack', reason: `interface ${uplink.interface} does not exist` };
   if (placement.reason !== null) return { by: 'stack', reason: placement.reason };
@@ -67,18 +69,18 @@ export function uplinkStatuses(inputs: StatusInputs, counters: ReadonlyMap<NextH
 export function routeStatuses(inputs: StatusInputs): RouteStatus[] {
   const { config, view } = inputs;
   const active = config.mode === 'active';
-  const byRule = (family: Family): string | null => {
-    const inForce = active ? ruleInForce(view, config.kernel, family) : null;
-    return inForce && describeRuleInForce(inForce);
+  const instead = (family: Family): string | null => {
+    const found = active ? bypassed(view, config.kernel, family) : null;
+    return found && describeBypassed(found);
   };
-  const ruled = { 4: byRule(4), 6: byRule(6) };
+  const decided = { 4: instead(4), 6: instead(6) };
   const carrying = new Set(inputs.groups.filter((g) => g.active.length > 0).map((g) => `${g.family} ${g.group}`));
   return config.routes.map(({ prefix, target }) => {
     const isGroup = target.kind === 'group';
-    const problem = inputs.routeProblems.get(prefix.toString()) ?? (isGroup ? ruled[prefix.family] : null);
+    const problem = inputs.routeProblems.get(prefix.toString()) ?? (isGroup ? decided[prefix.family] : null);
     const carried = !isGroup || carrying.has(`${prefix.family} ${target.group}`);
     const programmed = active && inputs.programmed && carried;
-    // Where the kernel prefers a foreign route or rule, XDP asks the kernel: ours is not in the data plane.
+    // Where the kernel prefers a foreign route or rule, or has to encrypt, XDP leaves the choice to it: ours is not in the data plane.
     const xdp = programmed && problem === null;
     return {
       prefix: prefix.toString(),
@@ -94,6 +96,7 @@ export function interfaceStatuses(
   reasons: ReadonlyMap<number, Record<string, bigint>>,
 ): InterfaceStatus[] {
   const uplinks = new Set(inputs.config.uplinks.map((uplink) => uplink.interface));
+  const byStack = inputs.config.mode === 'active' ? stackReasons(inputs.config, inputs.view) : null;
   return [...placements(inputs.config, inputs.view)].map(([name, { link, port, vlanId, reason }]) => {
     const status = inputs.ports.find((entry) => entry.ifindex === port?.ifindex);
     return {
@@ -106,7 +109,7 @@ export function interfaceStatuses(
       mtu: link.mtu,
       carrier: link.carrier,
       xdp: status?.xdp ?? 'none',
-      reason: reason ?? status?.reason ?? null,
+      reason: reason ?? byStack?.get(name) ?? status?.reason ?? null,
       reasons: reasons.get(link.ifindex) ?? {},
     };
   });

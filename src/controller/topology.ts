@@ -26,7 +26,7 @@ function stack(link: KernelLink, reason: string): Placement {
 }
 
 /** Why `link` itself cannot carry the program; null: it can. */
-function unfit(link: KernelLink, view: KernelView): string | null {
+function unfit(link: KernelLink, view: Pick<KernelView, 'links'>): string | null {
   if (!link.ethernet) return `${link.name} has no Ethernet header (${link.kind ?? 'raw IP'}): forwarded by the stack`;
   if (link.kind !== null && compoundKinds.has(link.kind))
     return `${link.name} is a ${link.kind}: forwarded by the stack`;
@@ -38,7 +38,7 @@ function unfit(link: KernelLink, view: KernelView): string | null {
 }
 
 /** Follows VLAN devices down to the port; at most two tags (QinQ). */
-export function place(link: KernelLink, view: KernelView): Placement {
+export function place(link: KernelLink, view: Pick<KernelView, 'links'>): Placement {
   const tags: number[] = [];
   let port = link;
   while (port.vlan) {

@@ -54,7 +54,10 @@ export function view(links: readonly KernelLink[], change: Partial<KernelView> =
     addresses: [],
     neighbours: [],
     routes: [],
+    nexthops: new Map(),
     foreignRules: [],
+    netfilter: [],
+    ipsecPolicies: { 4: 0, 6: 0 },
     ...change,
   };
 }
@@ -84,7 +87,7 @@ export function machine({ files = {}, symlinks = {}, config = CONFIG, ...change 
     configProblems: [],
     view: view(LINKS),
     features: new Map(LINKS.map(({ ifindex }) => [ifindex, new Set(['rx-gro'])])),
-    chains: [],
+    hooks: [],
     libraries: { addon: 'loads', libbpf: 'v1.1' },
     ...change,
   };

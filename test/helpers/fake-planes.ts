@@ -43,6 +43,9 @@ export const route = (prefix: string, overrides: Partial<KernelRoute> = {}): Ker
   scope: 0,
   ifindex: 1,
   gateway: null,
+  legs: [],
+  source: null,
+  tos: 0,
   nexthopId: null,
   ...overrides,
 });
@@ -74,7 +77,10 @@ export function viewOf(interfaces: number, routes: KernelRoute[] = []): KernelVi
       state: 'reachable',
     })),
     routes,
+    nexthops: new Map(),
     foreignRules: [],
+    netfilter: [],
+    ipsecPolicies: { 4: 0, 6: 0 },
   };
 }
 

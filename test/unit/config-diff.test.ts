@@ -54,6 +54,11 @@ describe('the difference between two configurations', () => {
     ],
     ['a route less', BASE.replace(', {to: 10.0.0.0/8, group: internet}', ''), ['routes: 0 added, 1 removed']],
     ['the LAN interface', BASE.replace('[eth0]', '[eth9]'), ['interface eth9 added', 'interface eth0 removed']],
+    [
+      'who forwards on the LAN side',
+      BASE.replace('[eth0]', '[{name: eth0, forwarding: xdp}]'),
+      ['interface eth0: forwarding changed'],
+    ],
     ['the mode', `${BASE}mode: observe`, ['mode changed']],
     ['the level of the log', `${BASE}log: {level: debug}`, ['log.level changed']],
     ['what stays after a stop', `${BASE}kernel: {keep_on_exit: true}`, ['kernel.keepOnExit changed']],

@@ -1,7 +1,6 @@
 /** What a check says, and what it looks at. */
 import type { LoadedConfig } from '../../config/load.js';
-import type { KernelLink, KernelView } from '../../controller/ports.js';
-import type { NetfilterChain } from './sources/netfilter.js';
+import type { KernelLink, KernelView, NetfilterHook } from '../../controller/ports.js';
 
 /** `skip`: it could not be found out; the detail says why. */
 export type FindingStatus = 'ok' | 'warn' | 'fail' | 'skip';
@@ -44,7 +43,8 @@ export interface DoctorInput {
   view: KernelView | Unknown;
   /** Names of the active ethtool features by ifindex. */
   features: ReadonlyMap<number, ReadonlySet<string>> | Unknown;
-  chains: readonly NetfilterChain[] | Unknown;
+  /** Rules of netfilter that forwarded packets go through. */
+  hooks: readonly NetfilterHook[] | Unknown;
   /** What the native addon and libbpf say of themselves. */
   libraries: { addon: string | Unknown; libbpf: string | Unknown };
 }

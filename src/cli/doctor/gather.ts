@@ -31,14 +31,14 @@ export async function gather(configFile: string | null): Promise<DoctorInput> {
   const features = open
     ? await known(async () => (await import('./sources/ethtool.js')).readFeatures(open))
     : needsAddon;
-  const chains = open ? await known(async () => (await import('./sources/netfilter.js')).readChains(open)) : needsAddon;
+  const hooks = open ? await known(async () => (await import('./sources/netfilter.js')).readHooks(open)) : needsAddon;
   return {
     files: hostFiles,
     loaded,
     configProblems,
     view,
     features,
-    chains,
+    hooks,
     libraries: {
       addon: isReason(addon) ? addon : 'loads',
       libbpf: await known(async () => {

@@ -1,6 +1,8 @@
 /** Numbers of <linux/netlink.h> and <linux/rtnetlink.h> (kernel ABI) that more than one file needs. */
 
 export const NETLINK_ROUTE = 0;
+export const NETLINK_XFRM = 6;
+export const NETLINK_NETFILTER = 12;
 export const NETLINK_GENERIC = 16;
 
 /** Message types of every family. */

@@ -6,11 +6,13 @@ import { dumpLinksRequest, readLink, type LinkRecord } from '../codec/link.js';
 import { dumpNeighboursRequest, neighbourKey, readNeighbour, type NeighbourRecord } from '../codec/neighbour.js';
 import { dumpNetconfRequest, readNetconf, type NetconfRecord } from '../codec/netconf.js';
 import type { XdpFeatures } from '../codec/netdev.js';
+import { dumpNexthopsRequest, readNexthop, type NexthopRecord } from '../codec/nexthop.js';
 import { dumpRoutesRequest } from '../codec/route.js';
 import { dumpRulesRequest, readRule, type RuleRecord } from '../codec/rule.js';
 import { NetlinkClient, type OpenNetlink } from '../netlink/client.js';
 import * as nl from '../netlink/constants.js';
 import type { NetlinkMessage, NetlinkRequest } from '../netlink/message.js';
+import { BypassSources } from './bypasses.js';
 import { Collection } from './collection.js';
 import { gatherRoute, type RouteSlot } from './routes.js';
 import { Tracker } from './tracker.js';
@@ -36,6 +38,7 @@ export interface SourceEvents {
   onLinkDatagramEnd: () => void;
   onMessage: (message: NetlinkMessage) => void;
   onXdpFeatures: () => void;
+  onBypass: (change: KernelChange) => void;
   onLost: () => void;
 }
 
@@ -58,6 +61,8 @@ export interface Collections {
   xdpFeatures: Collection<XdpFeatures>;
   /** Foreign ones, without the kernel's three. */
   rules: Record<Family, Collection<RuleRecord>>;
+  /** Foreign ones. */
+  nexthops: Collection<NexthopRecord>;
   /** Foreign ones of the tables looked at. */
   routes: RouteTable[];
 }
@@ -65,6 +70,8 @@ export interface Collections {
 export class ViewSources {
   readonly collections: Collections;
   readonly links: Tracker<LinkRecord>;
+  readonly nexthops: Tracker<NexthopRecord>;
+  readonly bypasses: BypassSources;
   /** In the order of `collections.routes`. */
   readonly routes: Tracker<RouteSlot>[];
   readonly #linkClient: NetlinkClient;
@@ -94,6 +101,11 @@ export class ViewSources {
       onNotification: events.onMessage,
     });
     this.#xdp = new XdpFeatureSource(options.open, options.netns, events.onXdpFeatures);
+    this.bypasses = new BypassSources({
+      open: options.open,
+      ...(options.netns === undefined ? {} : { netns: options.netns }),
+      onChange: events.onBypass,
+    });
     const tables = [...new Set([nl.RT_TABLE_LOCAL, nl.RT_TABLE_MAIN, options.table])];
     this.collections = {
       links: new Collection(),
@@ -102,10 +114,19 @@ export class ViewSources {
       netconf: { 4: new Collection(), 6: new Collection() },
       xdpFeatures: this.#xdp.collection,
       rules: { 4: new Collection(), 6: new Collection() },
+      nexthops: new Collection(),
       routes: FAMILIES.flatMap((family) => tables.map((table) => ({ family, table, collection: new Collection() }))),
     };
     this.links = track(this.#linkClient, dumpLinksRequest(), this.collections.links, readLink, (link) =>
       String(link.ifindex),
+    );
+    this.nexthops = track(
+      this.#stateClient,
+      dumpNexthopsRequest(),
+      this.collections.nexthops,
+      readNexthop,
+      (nexthop) => String(nexthop.id),
+      (nexthop) => nexthop.protocol !== nl.RTPROT_DETOUR,
     );
     this.routes = this.collections.routes.map(
       ({ family, table, collection }) =>
@@ -123,7 +144,9 @@ export class ViewSources {
   async start(): Promise<void> {
     await Promise.all([
       this.links.resync(),
+      this.nexthops.resync(),
       this.#xdp.start(),
+      this.bypasses.start(),
       ...this.routes.map((tracker) => tracker.resync()),
       ...this.#others.map(({ tracker }) => tracker.resync()),
     ]);
@@ -137,7 +160,9 @@ export class ViewSources {
     }[] = [
       { change: 'link', tracker: this.links },
       { change: 'link', tracker: this.#xdp },
+      ...this.bypasses.trackers(),
       ...this.#others,
+      { change: 'route', tracker: this.nexthops },
       ...this.routes.map((tracker) => ({ change: 'route' as const, tracker })),
     ];
     await Promise.all(
@@ -152,10 +177,12 @@ export class ViewSources {
   }
 
   close(): void {
-    for (const tracker of [this.links, ...this.routes, ...this.#others.map((other) => other.tracker)]) tracker.close();
+    for (const tracker of [this.links, this.nexthops, ...this.routes, ...this.#others.map((other) => other.tracker)])
+      tracker.close();
     this.#linkClient.close();
     this.#stateClient.close();
     this.#xdp.close();
+    this.bypasses.close();
   }
 
   #trackOthers(): OtherTracker[] {

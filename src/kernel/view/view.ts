@@ -11,7 +11,7 @@ import { readLink, readLinkIndex, type LinkRecord } from '../codec/link.js';
 import { readAddress, addressKey } from '../codec/address.js';
 import { neighbourKey, readNeighbour, type NeighbourRecord } from '../codec/neighbour.js';
 import { readNetconf } from '../codec/netconf.js';
-import { readNexthop } from '../codec/nexthop.js';
+import { readNexthop, type NexthopRecord } from '../codec/nexthop.js';
 import { readRoute, type RouteRecord } from '../codec/route.js';
 import { readRule, type RuleRecord } from '../codec/rule.js';
 import * as nl from '../netlink/constants.js';
@@ -20,6 +20,8 @@ import type { NetlinkMessage } from '../netlink/message.js';
 import { composeLinks, mergeNetconf } from './links.js';
 import { ChangeNotifier, type ChangeCallback } from './notifier.js';
 import { Flattened } from './flattened.js';
+import type { Collection } from './collection.js';
+import { nexthopLegs } from './nexthops.js';
 import { applyRouteEvent, routeSlotKey, type RouteSlot } from './routes.js';
 import { ViewSources } from './sources.js';
 
@@ -55,6 +57,8 @@ export class KernelState {
   #closed = false;
   #links: KernelView['links'] | null = null;
   #view: KernelView | null = null;
+  /** Of the array it was made of: most views find the nexthops unchanged. */
+  #nexthops: { of: readonly NexthopRecord[]; legs: KernelView['nexthops'] } | null = null;
   /** The news of a lost carrier must not wait for thousands of routes that have not changed. */
   readonly #routes = new Flattened((slot: RouteSlot) => slot.routes);
   readonly #rules = new Flattened(({ family, text, selects, allToTable }: RuleRecord) => [
@@ -70,6 +74,7 @@ export class KernelState {
       onLinkDatagramEnd: () => this.#notifier.flush(),
       onMessage: (message) => this.#onMessage(message),
       onXdpFeatures: () => this.#linkViewChanged(),
+      onBypass: (change) => this.#changed(change),
       onLost: () => this.#resyncAll('resync'),
     });
   }
@@ -101,8 +106,15 @@ export class KernelState {
       addresses: collections.addresses.values(),
       neighbours: collections.neighbours.values(),
       routes: this.#routes.of(collections.routes.map(({ collection }) => collection.values())),
+      nexthops: this.#nexthopLegs(collections.nexthops.values()),
       foreignRules: this.#rules.of([collections.rules[4].values(), collections.rules[6].values()]),
+      ...this.#sources.bypasses.view(),
     });
+  }
+
+  #nexthopLegs(records: readonly NexthopRecord[]): KernelView['nexthops'] {
+    if (this.#nexthops?.of !== records) this.#nexthops = { of: records, legs: nexthopLegs(records) };
+    return this.#nexthops.legs;
   }
 
   neighbour(key: string): NeighbourRecord | undefined {
@@ -116,7 +128,7 @@ export class KernelState {
   /** Somebody else's route for the same prefix, metric and table (and no TOS), if there is one. */
   foreignRoute({ prefix, table, metric }: Pick<RouteRecord, 'prefix' | 'table' | 'metric'>): RouteRecord | undefined {
     const found = this.#sources.collections.routes.find((one) => one.family === prefix.family && one.table === table);
-    return found?.collection.get(routeSlotKey({ prefix, metric, tos: 0 }))?.routes[0];
+    return found?.collection.get(routeSlotKey({ prefix, source: null, metric, tos: 0 }))?.routes[0];
   }
 
   /** Starts a full audit now, as after lost messages. */
@@ -165,7 +177,7 @@ export class KernelState {
 
   #linksChanged(): void {
     this.#linkViewChanged();
-    // Routes that go with a link (dead next hops, nexthop objects on it) are taken away without a message; when an
+    // What goes with a link (dead next hops, nexthop objects on it, routes by those) is taken away without a message; when an
     // interface is shut down, only after the message about that.
     this.#resyncRoutes();
     clearTimeout(this.#lateRouteResync);
@@ -181,7 +193,8 @@ export class KernelState {
   #resyncRoutes(): void {
     this.#routeResync ??= setImmediate(() => {
       this.#routeResync = null;
-      for (const routes of this.#sources.routes) routes.resyncSoon(() => this.#changed('route'));
+      for (const tracker of [this.#sources.nexthops, ...this.#sources.routes])
+        tracker.resyncSoon(() => this.#changed('route'));
     });
   }
 
@@ -300,10 +313,18 @@ export class KernelState {
   #onNexthop(message: NetlinkMessage): void {
     const nexthop = readNexthop(message.payload);
     if (!nexthop || this.#options.isOwnPort(message.portId)) return;
-    if (nexthop.protocol === nl.RTPROT_DETOUR) this.#changed('route');
+    const { nexthops } = this.#sources.collections;
+    const key = String(nexthop.id);
+    const changed = message.type === nl.RTM_DELNEXTHOP ? nexthops.delete(key) : setForeign(nexthops, key, nexthop);
+    if (changed || nexthop.protocol === nl.RTPROT_DETOUR) this.#changed('route');
     // Routes that used it go without a message.
     if (message.type === nl.RTM_DELNEXTHOP) this.#resyncRoutes();
   }
+}
+
+/** @returns whether that is news */
+function setForeign(nexthops: Collection<NexthopRecord>, key: string, nexthop: NexthopRecord): boolean {
+  return nexthop.protocol === nl.RTPROT_DETOUR ? nexthops.delete(key) : nexthops.set(key, nexthop);
 }
 
 /** The link was there under this name and could send, and now it is not or cannot. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { describeRuleInForce, ruleInForce, ruleNotes } from '../../../src/controller/foreign-rules.js';
+import { bypassed, bypassNotes } from '../../../src/controller/bypasses.js';
+import { describeRuleInForce, ruleInForce } from '../../../src/controller/foreign-rules.js';
 import type { ForeignRule } from '../../../src/controller/ports.js';
 import { foreignRule } from '../../helpers/fake-planes.js';
 
@@ -34,7 +35,23 @@ describe('the rule in force', () => {
 
   test('is told once for each family', () => {
     const foreignRules = [bySource, byMark, foreignRule('ipv6: 5: from all tos 0x10 lookup 5')];
-    const notes = ruleNotes({ foreignRules }, MAIN);
+    const notes = bypassNotes({ foreignRules, ipsecPolicies: { 4: 0, 6: 0 } }, MAIN);
     expect(notes.map((note) => /"(ipv\d: \d+)/.exec(note)?.[1])).toEqual(['ipv4: 100', 'ipv6: 5']);
+  });
+});
+
+describe('an IPsec policy', () => {
+  const looked = { foreignRules: [bySource], ipsecPolicies: { 4: 2, 6: 0 } };
+
+  test('leaves its family to the stack, whatever rules there are', () => {
+    expect(bypassed(looked, MAIN, 4)).toMatchObject({ what: 'ipsec', asks: 'stack' });
+    expect(bypassed(looked, MAIN, 6)).toBeNull();
+  });
+
+  test('is told, with what it costs', () => {
+    expect(bypassNotes(looked, MAIN)).toEqual([
+      'the kernel has 2 IPsec policies (ip xfrm policy) for IPv4 packets that are forwarded or leave, and XDP does not ' +
+        'encrypt: the stack forwards all of IPv4; policies of xfrm interfaces (if_id) do not count',
+    ]);
   });
 });

@@ -25,7 +25,7 @@ test('whatever is wrong comes with a remedy', () => {
         ['/proc/sys/kernel/osrelease', '/sys/kernel/btf/vmlinux', '/proc/self/mountinfo'].map((path) => [path, null]),
       ),
     },
-    { view: unknown, features: unknown, chains: unknown, libraries: { addon: unknown, libbpf: unknown } },
+    { view: unknown, features: unknown, hooks: unknown, libraries: { addon: unknown, libbpf: unknown } },
     { config: null, configProblems: ['home.yaml:1:1: bad'] },
   ];
   for (const input of broken) {

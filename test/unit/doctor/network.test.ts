@@ -3,14 +3,14 @@ import { configuration } from '../../../src/cli/doctor/checks/configuration.js';
 import { defaultRoutes } from '../../../src/cli/doctor/checks/default-routes.js';
 import { linkdownRoutes, nexthopCompat } from '../../../src/cli/doctor/checks/fib-sysctls.js';
 import { forwarding } from '../../../src/cli/doctor/checks/forwarding.js';
+import { ipsec } from '../../../src/cli/doctor/checks/ipsec.js';
 import { netfilter } from '../../../src/cli/doctor/checks/netfilter.js';
 import { offloads } from '../../../src/cli/doctor/checks/offloads.js';
 import { rpFilter } from '../../../src/cli/doctor/checks/rp-filter.js';
 import { rules } from '../../../src/cli/doctor/checks/rules.js';
 import { xdpSupport } from '../../../src/cli/doctor/checks/xdp-support.js';
 import type { Check } from '../../../src/cli/doctor/finding.js';
-import type { NetfilterChain } from '../../../src/cli/doctor/sources/netfilter.js';
-import type { KernelRoute } from '../../../src/controller/ports.js';
+import type { KernelRoute, NetfilterHook } from '../../../src/controller/ports.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { foreignRule } from '../../helpers/fake-planes.js';
@@ -29,28 +29,31 @@ const route = (change: Partial<KernelRoute>): KernelRoute => ({
   protocol: 16,
   metric: 0,
   scope: 0,
+  source: null,
+  tos: 0,
+  legs: [],
   ifindex: 3,
   gateway: IpAddress.parse('192.0.2.1'),
   nexthopId: null,
   ...change,
 });
 
-const chain = (change: Partial<NetfilterChain>): NetfilterChain => ({
-  family: 'inet',
-  table: 'fw',
-  name: 'c',
-  type: 'filter',
-  hook: 'forward',
-  policy: 'accept',
-  uses: 1,
+const hook = (text: string, change: Partial<NetfilterHook> = {}): NetfilterHook => ({
+  family: 4,
+  text,
+  translates: false,
+  devices: null,
   ...change,
 });
+const nat = hook('nft table ip nat, chain post (nat, postrouting)', { translates: true });
+const firewall = hook('nft table inet fw, chain c (policy drop)');
 
 const byMark = foreignRule('ipv4: 100: from all fwmark 0x1 lookup 100');
 const bySource = foreignRule('ipv4: 90: from 10.0.5.0/24 lookup 90', 'addresses');
 const ofThisMachine = foreignRule('ipv6: 80: from all iif lo lookup 80', 'none');
 
 const STACK = 'uplinks: {a: {interface: eth1, forwarding: stack}}';
+const XDP = 'uplinks: {a: {interface: eth1, forwarding: xdp}}\ninterfaces: [eth0]';
 const VLAN = 'uplinks: {a: {interface: eth1.7}}\ninterfaces: [eth0]';
 const vlan = link(9, 'eth1.7', { kind: 'vlan', vlan: { parentIfindex: 3, id: 7, protocol: '802.1Q' } });
 
@@ -112,48 +115,62 @@ describe('the network', () => {
     [
       'address translation',
       netfilter,
-      { chains: [chain({ family: 'ip', table: 'nat', name: 'post', type: 'nat', hook: 'postrouting' })] },
+      { hooks: [nat] },
       [
-        'warn: ip nat post: packets that XDP (uplinks fibre, lte) forwards are not translated',
+        `warn: ${nat.text}: so the stack forwards for eth0, eth1, eth2, which is slower than XDP`,
+        'ok: no chain filters forwarded packets',
+      ],
+    ],
+    [
+      'address translation that was decided against',
+      netfilter,
+      { config: XDP, hooks: [nat] },
+      [
+        `warn: ${nat.text}: packets that XDP forwards as configured (eth1) are not translated`,
+        'ok: no chain filters forwarded packets',
+      ],
+    ],
+    [
+      'address translation, without a configuration',
+      netfilter,
+      { config: null, hooks: [nat] },
+      [
+        `warn: ${nat.text}: so the stack forwards where "forwarding" is auto, which is slower than XDP`,
         'ok: no chain filters forwarded packets',
       ],
     ],
     [
       'address translation behind the stack',
       netfilter,
-      { config: STACK, chains: [chain({ type: 'nat', hook: 'postrouting' })] },
-      ['ok: inet fw c; every uplink has "forwarding: stack"', 'ok: no chain filters forwarded packets'],
+      { config: STACK, hooks: [nat] },
+      [`ok: ${nat.text}; everything has "forwarding: stack"`, 'ok: no chain filters forwarded packets'],
     ],
     [
       'a firewall',
       netfilter,
       {
-        chains: [
-          chain({}),
-          chain({ name: 'empty', uses: 0 }),
-          chain({ name: 'closed', uses: 0, policy: 'drop' }),
-          chain({ hook: 'input' }),
-        ],
+        // Of both families, and on an interface that is not ours.
+        hooks: [firewall, { ...firewall, family: 6 }, hook('nft table netdev t, chain c', { devices: ['eth7'] })],
       },
       [
         'ok: no chain translates forwarded packets',
-        'warn: inet fw c, inet fw closed: packets that XDP forwards do not pass there',
-      ],
-    ],
-    [
-      'iptables through the old interface',
-      netfilter,
-      { files: { '/proc/self/net/ip_tables_names': 'nat\nfilter\n' } },
-      [
-        'warn: iptables-legacy table nat: packets that XDP (uplinks fibre, lte) forwards are not translated',
-        'warn: iptables-legacy table filter: packets that XDP forwards do not pass there',
+        `warn: ${firewall.text}: so the stack forwards for eth0, eth1, eth2, which is slower than XDP`,
       ],
     ],
     [
       'a kernel without nf_tables',
       netfilter,
-      { chains: { unknown: 'EOPNOTSUPP' } },
+      { hooks: { unknown: 'EOPNOTSUPP' } },
       ['skip: EOPNOTSUPP', 'skip: EOPNOTSUPP'],
+    ],
+    [
+      'IPsec policies',
+      ipsec,
+      { view: view(LINKS, { ipsecPolicies: { 4: 0, 6: 1 } }) },
+      [
+        'warn: the kernel has an IPsec policy (ip xfrm policy) for IPv6 packets that are forwarded or leave, and XDP does ' +
+          'not encrypt: the stack forwards all of IPv6; policies of xfrm interfaces (if_id) do not count',
+      ],
     ],
   ])('%s', (_, check, change, expected) => {
     expect(lines(check, machine(change))).toEqual(expected);
@@ -184,7 +201,12 @@ describe('interfaces', () => {
         'fail eth1: strict: replies that come back by this interface are dropped while another uplink is the better route',
       ],
     ],
-    ['a strict filter on the LAN side', rpFilter, links(link(2, 'eth0', { rpFilter: 1 })), []],
+    [
+      'a strict filter on the LAN side',
+      rpFilter,
+      links(link(2, 'eth0', { rpFilter: 1 })),
+      ['warn eth0: eth0 checks IPv4 sources strictly (rp_filter), so the stack forwards what comes in by it'],
+    ],
     ['a loose filter', rpFilter, links(link(3, 'eth1', { rpFilter: 2 })), []],
     [
       'routes without carrier',

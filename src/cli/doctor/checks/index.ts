@@ -8,6 +8,7 @@ import { configuration } from './configuration.js';
 import { defaultRoutes } from './default-routes.js';
 import { linkdownRoutes, nexthopCompat } from './fib-sysctls.js';
 import { forwarding } from './forwarding.js';
+import { ipsec } from './ipsec.js';
 import { jit } from './jit.js';
 import { kernelVersion } from './kernel-version.js';
 import { libraries } from './libraries.js';
@@ -31,6 +32,7 @@ export const checks: readonly Check[] = [
   defaultRoutes,
   nexthopCompat,
   netfilter,
+  ipsec,
   xdpSupport,
   offloads,
   forwarding,

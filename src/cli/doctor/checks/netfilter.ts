@@ -1,57 +1,68 @@
 /** Frames that XDP forwards never reach netfilter: no NAT, no firewall, no connection tracking. */
+import type { NetfilterHook } from '../../../controller/ports.js';
+import { forwardingByInterface, hooksInTheWay, listHooks } from '../../../controller/forwarder.js';
 import { isUnknown, reporter, type DoctorInput, type Finding } from '../finding.js';
-import type { NetfilterChain } from '../sources/netfilter.js';
 
 const reportNat = reporter('nat', 'network', 'Address translation');
 const reportFirewall = reporter('firewall', 'network', 'Firewall');
-/** iptables through the old interface does not show up in nf_tables. */
-const LEGACY_FILES = ['/proc/self/net/ip_tables_names', '/proc/self/net/ip6_tables_names'];
 
-export function netfilter({ chains, files, loaded }: DoctorInput): Finding[] {
-  if (isUnknown(chains)) {
-    return [
-      reportNat({ status: 'skip', detail: chains.unknown }),
-      reportFirewall({ status: 'skip', detail: chains.unknown }),
-    ];
+interface Purpose {
+  report: ReturnType<typeof reporter>;
+  /** What no rule does, and what packets lack that go past such rules. */
+  none: string;
+  lost: string;
+}
+
+const NAT: Purpose = { report: reportNat, none: 'no chain translates forwarded packets', lost: 'are not translated' };
+const FIREWALL: Purpose = {
+  report: reportFirewall,
+  none: 'no chain filters forwarded packets',
+  lost: 'do not pass there',
+};
+
+export function netfilter({ hooks, view, loaded }: DoctorInput): Finding[] {
+  if (isUnknown(hooks)) {
+    return [NAT, FIREWALL].map(({ report }) => report({ status: 'skip', detail: hooks.unknown }));
   }
-  const used = chains.filter(
-    ({ family, uses, policy }) => family !== 'arp' && family !== 'bridge' && (uses > 0 || policy === 'drop'),
-  );
-  const legacy = LEGACY_FILES.flatMap((path) => (files.read(path) ?? '').split('\n')).filter((name) => name !== '');
-  const nat = used.filter(({ type, hook }) => type === 'nat' && hook === 'postrouting').map(nameOf);
-  if (legacy.includes('nat')) nat.push('iptables-legacy table nat');
-  const filters = used
-    .filter(
-      ({ type, hook }) => type === 'filter' && (hook === 'forward' || hook === 'postrouting' || hook === 'prerouting'),
-    )
-    .map(nameOf);
-  if (legacy.includes('filter')) filters.push('iptables-legacy table filter');
-  const byXdp =
-    loaded?.config.uplinks.filter((uplink) => uplink.forwarding === 'xdp').map((uplink) => uplink.name) ?? null;
-  return [natFinding(nat, byXdp), firewallFinding(filters, byXdp)];
+  const links = isUnknown(view) ? new Map() : view.links;
+  const inTheWay = loaded ? hooksInTheWay(loaded.config, { netfilter: hooks, links }) : hooks;
+  const forwarding = loaded && [...forwardingByInterface(loaded.config)];
+  return [
+    finding(
+      NAT,
+      inTheWay.filter(({ translates }) => translates),
+      forwarding,
+    ),
+    finding(
+      FIREWALL,
+      inTheWay.filter(({ translates }) => !translates),
+      forwarding,
+    ),
+  ];
 }
 
-function natFinding(nat: string[], byXdp: string[] | null): Finding {
-  if (nat.length === 0) return reportNat({ status: 'ok', detail: 'no chain translates forwarded packets' });
-  if (byXdp?.length === 0)
-    return reportNat({ status: 'ok', detail: `${nat.join(', ')}; every uplink has "forwarding: stack"` });
-  const which = byXdp === null ? 'XDP' : `XDP (uplinks ${byXdp.join(', ')})`;
-  return reportNat({
-    status: 'warn',
-    detail: `${nat.join(', ')}: packets that ${which} forwards are not translated`,
-    remedy: 'set "forwarding: stack" for uplinks behind which addresses are translated',
-  });
+/** @param forwarding as configured, by interface; null: no configuration was given */
+function finding(
+  { report, none, lost }: Purpose,
+  hooks: NetfilterHook[],
+  forwarding: [name: string, forwarding: string][] | null,
+): Finding {
+  if (hooks.length === 0) return report({ status: 'ok', detail: none });
+  const names = listHooks(hooks);
+  const remedy = 'leave out "forwarding: xdp" where forwarded packets have to go through these rules';
+  const of = (value: string): string[] => (forwarding ?? []).filter((one) => one[1] === value).map(([name]) => name);
+  const [xdp, auto] = [of('xdp'), of('auto')];
+  if (xdp.length > 0) {
+    const which = `packets that XDP forwards as configured (${xdp.join(', ')})`;
+    return report({ status: 'warn', detail: `${names}: ${which} ${lost}`, remedy });
+  }
+  if (forwarding === null || auto.length > 0) {
+    const which = auto.length > 0 ? `for ${auto.join(', ')}` : 'where "forwarding" is auto';
+    return report({
+      status: 'warn',
+      detail: `${names}: so the stack forwards ${which}, which is slower than XDP`,
+      remedy: '"forwarding: xdp" for uplinks and interfaces, if forwarded packets need not go through these rules',
+    });
+  }
+  return report({ status: 'ok', detail: `${names}; everything has "forwarding: stack"` });
 }
-
-function firewallFinding(filters: string[], byXdp: string[] | null): Finding {
-  if (filters.length === 0) return reportFirewall({ status: 'ok', detail: 'no chain filters forwarded packets' });
-  if (byXdp?.length === 0)
-    return reportFirewall({ status: 'ok', detail: `${filters.join(', ')}; every uplink has "forwarding: stack"` });
-  return reportFirewall({
-    status: 'warn',
-    detail: `${filters.join(', ')}: packets that XDP forwards do not pass there`,
-    remedy: 'set "forwarding: stack" for uplinks that must be filtered, or filter on another machine',
-  });
-}
-
-const nameOf = ({ family, table, name }: NetfilterChain): string => `${family} ${table} ${name}`;
