@@ -18,7 +18,7 @@
 
 /* Plain numbers. An enum, not macros, so that they are in BTF and the generator sees them. */
 enum detour_constant {
-	DETOUR_ABI_VERSION = 1,
+	DETOUR_ABI_VERSION = 2,
 	ROUTE_KIND_SHIFT = 28,
 	ROUTE_GROUP_MASK = 0x0fffffff,
 	PROBE_MAGIC = 0x44455452, /* "DETR" */
@@ -38,7 +38,8 @@ enum detour_limit {
 	MAX_TIER_MEMBERS = 16, /* next hops per tier */
 	MAX_PROBE_SESSIONS = 1024,
 	MAX_REASONS = 64,
-	VLAN_DEPTH = 2, /* tags understood by the parser */
+	VLAN_DEPTH = 2,		    /* tags understood by the parser */
+	MAX_NEIGHBOUR_SLOTS = 4096, /* a power of two */
 };
 
 /*
@@ -60,15 +61,19 @@ enum detour_reason {
 	REASON_MARTIAN = 11,	      /* source or destination no router may forward */
 	REASON_OVER_MTU = 12,	      /* larger than the egress MTU: fragmentation / Packet Too Big is the stack's */
 	REASON_NEIGHBOUR_UNRESOLVED = 13,
-	REASON_NO_ROUTE = 14,	    /* no entry in the route table */
-	REASON_LOCAL = 15,	    /* addressed to this machine */
-	REASON_STACK_ROUTE = 16,    /* bpf_fib_lookup does not forward it (unreachable, blackhole, not forwarded...) */
-	REASON_NO_LIVE_MEMBER = 17, /* no member of any tier is alive */
-	REASON_EGRESS_NOT_XDP = 18, /* the egress device cannot take redirected frames */
-	REASON_FORWARDING_OFF = 19, /* observe mode, or the sysctl forwarding is 0 on the ingress interface */
-	REASON_BAD_GROUP = 20,	    /* group, bucket or next hop id out of range: a publishing fault */
-	REASON_HEADROOM = 21,	    /* the frame could not be resized for its VLAN tag */
-	REASON_LINK_LOCAL = 22,	    /* link-local source or destination: never forwarded */
+	REASON_NO_ROUTE = 14,	     /* no entry in the route table */
+	REASON_LOCAL = 15,	     /* addressed to this machine */
+	REASON_STACK_ROUTE = 16,     /* bpf_fib_lookup does not forward it (unreachable, blackhole, not forwarded...) */
+	REASON_NO_LIVE_MEMBER = 17,  /* no member of any tier is alive */
+	REASON_EGRESS_NOT_XDP = 18,  /* the egress device cannot take redirected frames */
+	REASON_FORWARDING_OFF = 19,  /* observe mode, or the sysctl forwarding is 0 on the ingress interface */
+	REASON_BAD_GROUP = 20,	     /* group, bucket or next hop id out of range: a publishing fault */
+	REASON_HEADROOM = 21,	     /* the frame could not be resized for its VLAN tag */
+	REASON_LINK_LOCAL = 22,	     /* link-local source or destination: never forwarded */
+	REASON_MARTIAN_SOURCE = 23,  /* IPv4: the source is this machine's or a broadcast address */
+	REASON_RP_FILTER_LOOSE = 24, /* rp_filter 2: the kernel has no unicast route back to the source */
+	REASON_RP_FILTER_STRICT = 25,  /* rp_filter 1: the stack validates every IPv4 source that comes in here */
+	REASON_NEIGHBOUR_REFRESH = 26, /* one packet of many, so that the kernel sees its neighbour entry in use */
 
 	REASON_BLACKHOLE = 40,	     /* a blackhole route */
 	REASON_REDIRECT_FAILED = 41, /* bpf_redirect_map refused: no such port */
@@ -99,6 +104,8 @@ enum interface_flag {
 	INTERFACE_FORWARD_IPV6 = 2,
 	INTERFACE_REDIRECT_OK = 4,	     /* as egress: takes redirected frames */
 	INTERFACE_REDIRECT_FRAGMENTS_OK = 8, /* as egress: takes multi-buffer frames too (NETDEV_XDP_ACT_NDO_XMIT_SG) */
+	INTERFACE_STRICT_SOURCE = 16,	     /* as ingress: rp_filter 1 is in force */
+	INTERFACE_LOOSE_SOURCE = 32,	     /* as ingress: rp_filter 2 */
 };
 
 enum next_hop_flag {
@@ -205,8 +212,11 @@ struct settings {
 	__u64 cookie_key[2]; /* SipHash-2-4 key of the probe cookies */
 	__u32 flags;	     /* enum settings_flag */
 	__u32 hash_seed;     /* of the flow hash; stays the same across restarts, so that flows stay where they are */
+	__u32 neighbour_refresh_ms; /* how often the stack gets a packet to a neighbour that XDP forwards to (refresh.h)
+				     */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct settings) == 24, "ABI");
+_Static_assert(sizeof(struct settings) == 32, "ABI");
 
 enum probe_session_flag {
 	PROBE_SESSION_ACTIVE = 1,
@@ -272,6 +282,7 @@ _Static_assert(sizeof(struct probe_reply_event) == 56, "ABI");
  *   reason_counters    PERCPU_ARRAY  u32 slot * MAX_REASONS + reason -> u64 packets
  *   settings           ARRAY mmap    0                    -> struct settings
  *   probe_sessions     ARRAY         u32 session          -> struct probe_session
+ *   neighbour_uses     ARRAY         u32 hash             -> u64 CLOCK_MONOTONIC_COARSE, ns (bpf/refresh.h)
  *   events             RINGBUF       struct probe_reply_event
  */
 

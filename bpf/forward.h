@@ -19,6 +19,7 @@ enum {
 struct departure {
 	struct next_hop hop;
 	__u32 next_hop_id; /* 0: by the FIB */
+	__u32 neighbour;   /* by the FIB: hash of the neighbour */
 	bool rerouted;
 };
 
@@ -92,6 +93,15 @@ static __always_inline void fib_question(const struct packet *packet, struct bpf
 	}
 }
 
+/* A successful bpf_fib_lookup leaves the gateway's address where the destination's was, if there is a gateway. */
+static __always_inline __u32 neighbour_hash(const struct bpf_fib_lookup *fib)
+{
+	__u64 state = hash_pair(0, fib->ifindex, fib->ipv6_dst[0]);
+
+	state = hash_pair(state, fib->ipv6_dst[1], fib->ipv6_dst[2]);
+	return hash_mix(state, fib->ipv6_dst[3]);
+}
+
 static __always_inline enum detour_reason forward_by_fib(const struct packet *packet, struct departure *departure)
 {
 	struct bpf_fib_lookup fib = {};
@@ -108,6 +118,7 @@ static __always_inline enum detour_reason forward_by_fib(const struct packet *pa
 
 	if (!leave)
 		return REASON_EGRESS_NOT_XDP;
+	departure->neighbour = neighbour_hash(&fib);
 	hop->ifindex = ifindex;
 	hop->port_slot = leave->port_slot;
 	hop->flags = NEXT_HOP_RESOLVED; /* otherwise bpf_fib_lookup had not succeeded */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The maps, one line each: key -> value. User space may change max_entries before load; nothing here relies on the
- * sizes, every index is checked by its lookup. Programs only write counters and events; all else is user space's.
+ * sizes, every index is checked by its lookup. Programs write counters, neighbour_uses and events; all else is user
+ * space's.
  */
 #ifndef DETOUR_MAPS_H
 #define DETOUR_MAPS_H
@@ -57,6 +58,8 @@ DETOUR_MAP(reason_counters, PERCPU_ARRAY, MAX_INTERFACES *MAX_REASONS, __u32, __
 DETOUR_MAP(settings, ARRAY, 1, __u32, struct settings, MMAP);
 /* session id -> who may answer its probes */
 DETOUR_MAP(probe_sessions, ARRAY, MAX_PROBE_SESSIONS, __u32, struct probe_session, 0);
+/* hash of a neighbour -> when the kernel last saw it used, or XDP first did; 0: never */
+DETOUR_MAP(neighbour_uses, ARRAY, MAX_NEIGHBOUR_SLOTS, __u32, __u64, 0);
 
 /* events to user space: struct probe_reply_event */
 struct {

@@ -13,7 +13,9 @@
 #include "parse_ip.h"
 #include "parse_link.h"
 #include "reason.h"
+#include "refresh.h"
 #include "route.h"
+#include "source.h"
 #include "telemetry.h"
 #include "transmit.h"
 
@@ -39,7 +41,7 @@ static __always_inline enum detour_reason parse(struct packet *packet)
 /* The destination's route -> where to send the packet. */
 static __always_inline enum detour_reason decide(const struct packet *packet, struct departure *departure)
 {
-	struct route route = lookup_route(packet);
+	struct route route = lookup_route(packet->family, packet->flow.destination_be);
 
 	switch (route_kind(route)) {
 	case ROUTE_GROUP:
@@ -68,6 +70,10 @@ static __always_inline enum detour_reason process(struct packet *packet)
 	STEP(guard_forwarding(packet));
 	STEP(guard_addresses(packet));
 	STEP(decide(packet, &departure));
+	STEP(guard_source(packet, &departure.hop));
+	STEP(check_departure(packet, &departure.hop));
+	if (!departure.next_hop_id)
+		STEP(refresh_neighbour(packet, departure.neighbour));
 	STEP(transmit(packet, &departure.hop));
 	if (!departure.next_hop_id)
 		return REASON_FORWARDED_FIB;

@@ -16,20 +16,20 @@ static __always_inline __u32 route_group(struct route route)
 	return route.target & ROUTE_GROUP_MASK;
 }
 
-/* The route of the packet's destination; kind ROUTE_NONE if there is none. */
-static __always_inline struct route lookup_route(const struct packet *packet)
+/* The route of an address (4 words, of which IPv4 uses the first); kind ROUTE_NONE if there is none. */
+static __always_inline struct route lookup_route(__u8 family, const __be32 *address_be)
 {
 	const struct route *route;
 
-	if (packet->family == 4) {
+	if (family == 4) {
 		struct route4_key key = {.prefix_length = 32};
 
-		__builtin_memcpy(key.address, packet->flow.destination_be, sizeof(key.address));
+		__builtin_memcpy(key.address, address_be, sizeof(key.address));
 		route = bpf_map_lookup_elem(&routes4, &key);
 	} else {
 		struct route6_key key = {.prefix_length = 128};
 
-		__builtin_memcpy(key.address, packet->flow.destination_be, sizeof(key.address));
+		__builtin_memcpy(key.address, address_be, sizeof(key.address));
 		route = bpf_map_lookup_elem(&routes6, &key);
 	}
 	return route ? *route : (struct route){.target = ROUTE_NONE};

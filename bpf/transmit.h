@@ -43,17 +43,19 @@ static __always_inline enum detour_reason check_mtu(const struct packet *packet,
 	return REASON_NONE;
 }
 
-/* REASON_NONE: rewritten and redirected. */
-static __always_inline enum detour_reason transmit(const struct packet *packet, const struct next_hop *hop)
+/* Whether the packet, as it is, could be sent to the next hop. */
+static __always_inline enum detour_reason check_departure(const struct packet *packet, const struct next_hop *hop)
 {
 	enum detour_reason reason = check_egress(packet, hop);
 
-	if (reason)
-		return reason;
-	reason = check_mtu(packet, hop);
-	if (reason)
-		return reason;
-	reason = resize_link_header(packet, hop);
+	return reason ? reason : check_mtu(packet, hop);
+}
+
+/* After check_departure. REASON_NONE: rewritten and redirected. */
+static __always_inline enum detour_reason transmit(const struct packet *packet, const struct next_hop *hop)
+{
+	enum detour_reason reason = resize_link_header(packet, hop);
+
 	if (reason)
 		return reason;
 	if (!rewrite(packet, hop))

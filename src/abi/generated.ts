@@ -26,7 +26,7 @@ function bytes(view: DataView, offset: number, length: number): Uint8Array {
 
 /** enum detour_constant */
 export const Constant = {
-  DETOUR_ABI_VERSION: 1,
+  DETOUR_ABI_VERSION: 2,
   ROUTE_KIND_SHIFT: 28,
   ROUTE_GROUP_MASK: 268435455,
   PROBE_MAGIC: 1145394258,
@@ -47,6 +47,7 @@ export const Limit = {
   MAX_PROBE_SESSIONS: 1024,
   MAX_REASONS: 64,
   VLAN_DEPTH: 2,
+  MAX_NEIGHBOUR_SLOTS: 4096,
 } as const;
 
 /** enum detour_reason */
@@ -74,6 +75,10 @@ export const Reason = {
   BAD_GROUP: 20,
   HEADROOM: 21,
   LINK_LOCAL: 22,
+  MARTIAN_SOURCE: 23,
+  RP_FILTER_LOOSE: 24,
+  RP_FILTER_STRICT: 25,
+  NEIGHBOUR_REFRESH: 26,
   BLACKHOLE: 40,
   REDIRECT_FAILED: 41,
   PROBE_REPLY: 50,
@@ -102,6 +107,8 @@ export const InterfaceFlag = {
   FORWARD_IPV6: 2,
   REDIRECT_OK: 4,
   REDIRECT_FRAGMENTS_OK: 8,
+  STRICT_SOURCE: 16,
+  LOOSE_SOURCE: 32,
 } as const;
 
 /** enum next_hop_flag */
@@ -397,24 +404,28 @@ export interface Settings {
   cookieKey: bigint[];
   flags: number;
   hashSeed: number;
+  neighbourRefreshMs: number;
 }
 
 export const settingsCodec = {
-  size: 24,
-  offsets: { cookieKey: 0, flags: 16, hashSeed: 20 },
+  size: 32,
+  offsets: { cookieKey: 0, flags: 16, hashSeed: 20, neighbourRefreshMs: 24 },
   decode(view: DataView, offset: number): Settings {
     return {
       cookieKey: Array.from({ length: 2 }, (_, index) => view.getBigUint64(offset + 0 + index * 8, true)),
       flags: view.getUint32(offset + 16, true),
       hashSeed: view.getUint32(offset + 20, true),
+      neighbourRefreshMs: view.getUint32(offset + 24, true),
     };
   },
   encode(view: DataView, offset: number, value: Settings): void {
+    bytes(view, offset, 32).fill(0);
     hasLength(value.cookieKey, 2, 'settings.cookie_key').forEach((each, index) =>
       view.setBigUint64(offset + 0 + index * 8, fits64(each, 'settings.cookie_key'), true),
     );
     view.setUint32(offset + 16, fits(value.flags, 0xffffffff, 'settings.flags'), true);
     view.setUint32(offset + 20, fits(value.hashSeed, 0xffffffff, 'settings.hash_seed'), true);
+    view.setUint32(offset + 24, fits(value.neighbourRefreshMs, 0xffffffff, 'settings.neighbour_refresh_ms'), true);
   },
 } as const;
 

@@ -84,14 +84,18 @@ function write(map: KernelMap, wanted: ReadonlyMap<KeyText, Uint8Array>, problem
   return deletes;
 }
 
+/** By rp_filter. A mode that is not known is the strictest. */
+const SOURCE_FLAGS = [0, InterfaceFlag.STRICT_SOURCE, InterfaceFlag.LOOSE_SOURCE];
+
 function ingressValue(intent: InterfaceIntent, slot: number): Uint8Array {
   const flags =
     (intent.forward[4] ? InterfaceFlag.FORWARD_IPV4 : 0) | (intent.forward[6] ? InterfaceFlag.FORWARD_IPV6 : 0);
-  return encoded(interfaceCodec, { ifindex: intent.ifindex, flags, slot, mac: intent.mac.bytes });
+  const source = SOURCE_FLAGS[intent.rpFilter] ?? InterfaceFlag.STRICT_SOURCE;
+  return encoded(interfaceCodec, { ifindex: intent.ifindex, flags: flags | source, slot, mac: intent.mac.bytes });
 }
 
 function egressValue(intent: InterfaceIntent, port: PortIntent | undefined, portSlot: number): Uint8Array {
-  const redirectOk = portSlot !== 0 && port?.redirectOk === true;
+  const redirectOk = intent.egress && portSlot !== 0 && port?.redirectOk === true;
   const fragmentsOk = redirectOk && port.redirectFragmentsOk === true;
   return encoded(egressCodec, {
     portSlot,

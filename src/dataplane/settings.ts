@@ -1,10 +1,16 @@
-/** `settings`: made once, kept by its pin: the hash seed holds flows where they are, the key outlives a restart. */
+/** `settings`: kept by its pin: the hash seed holds flows where they are, the key outlives a restart. */
 import { randomBytes } from 'node:crypto';
 import { settingsCodec, SettingsFlag } from '../abi/index.js';
 import type { MappedArray } from '../native.js';
 import type { WriteCounter } from './kernel-map.js';
 
 const { offsets } = settingsCodec;
+
+/**
+ * How often the stack gets a packet to each neighbour that XDP forwards to. Below the kernel's delay_first_probe_time
+ * (5 s): an entry that was used within it is verified as soon as its reachable time is over, instead of going stale.
+ */
+const NEIGHBOUR_REFRESH_MS = 4000;
 
 export class Settings {
   readonly #memory: MappedArray;
@@ -14,6 +20,7 @@ export class Settings {
   constructor(memory: MappedArray, counter: WriteCounter) {
     this.#memory = memory;
     this.#counter = counter;
+    memory.store32(offsets.neighbourRefreshMs, NEIGHBOUR_REFRESH_MS);
     if (this.cookieKey.some((byte) => byte !== 0)) return;
     const random = randomBytes(20);
     memory.store32(offsets.hashSeed, random.readUInt32LE(16));

@@ -2,6 +2,7 @@
  * What the data plane publishes is what the program reads: frames go through the loaded program (BPF_PROG_TEST_RUN) as
  * if they came in by dt0, and leave by dt2 towards next hops 1 and 2 (one tier) or 3 (the next tier).
  */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ForwardingIntent, InterfaceIntent, ProbeReply } from '../../src/controller/ports.js';
@@ -179,6 +180,36 @@ describe('forwarding', () => {
     await plane.apply(via({ ifindex: 4242 }));
     expect(send(frame('ipv4')).verdict).toBe(XDP_PASS);
     expect(reasonsOf('dt0')).toEqual({ 'neighbour-unresolved': 1n, 'egress-not-xdp': 2n });
+  });
+});
+
+describe('an interface', () => {
+  const onlyKernelRoutes = (change: (name: string) => Partial<InterfaceIntent>) =>
+    intent({
+      interfaces: ['dt0', 'dt2'].map((name) => ({ ...iface(name), ...change(name) })),
+      routes: [{ prefix: Prefix.parse('0.0.0.0/0'), target: { kind: 'fib' } }],
+    });
+
+  beforeAll(() => {
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+    ip('route add 198.51.100.0/24 dev dt2');
+    ip(`neigh add 198.51.100.7 lladdr 02:00:00:00:bb:07 dev dt2 nud permanent`);
+  });
+
+  test('whose packets must leave by the stack is no egress for the kernel’s routes', async () => {
+    await plane.apply(onlyKernelRoutes(() => ({})));
+    expect(send(frame('ipv4')).verdict).toBe(XDP_REDIRECT);
+    await plane.apply(onlyKernelRoutes((name) => ({ egress: name !== 'dt2' })));
+    expect(send(frame('ipv4')).verdict).toBe(XDP_PASS);
+    expect(reasonsOf('dt0')).toEqual({ 'forwarded-fib': 1n, 'egress-not-xdp': 1n });
+  });
+
+  test('has its sources validated as its rp_filter says; a mode that is not known is strict', async () => {
+    for (const rpFilter of [0, 1, 2, 3]) {
+      await plane.apply(onlyKernelRoutes((name) => ({ rpFilter: name === 'dt0' ? rpFilter : 0 })));
+      expect(send(frame('ipv4')).verdict).toBe(rpFilter === 0 ? XDP_REDIRECT : XDP_PASS);
+    }
+    expect(reasonsOf('dt0')).toEqual({ 'forwarded-fib': 1n, 'rp-filter-strict': 2n, 'rp-filter-loose': 1n });
   });
 });
 

@@ -22,6 +22,8 @@ export const OUR_MAC = '02:00:00:00:00:01';
 
 const FORWARD = 1 | 2;
 export const REDIRECT_OK = 4;
+export const STRICT_SOURCE = 16;
+export const LOOSE_SOURCE = 32;
 export const SETTINGS_FORWARD = 1;
 export const VLAN_8021AD = 0x8000;
 

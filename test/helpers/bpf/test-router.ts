@@ -80,8 +80,9 @@ export class TestRouter {
     this.object.map(map).delete(key);
   }
 
-  settings(flags: number, cookieKey: [bigint, bigint] = [0n, 0n], hashSeed = 0x1234): void {
-    this.set('settings', 0, { cookie_key: cookieKey, flags, hash_seed: hashSeed });
+  /** @param refreshMs a minute unless said otherwise: longer than any test goes on */
+  settings(flags: number, cookieKey: [bigint, bigint] = [0n, 0n], hashSeed = 0x1234, refreshMs = 60_000): void {
+    this.set('settings', 0, { cookie_key: cookieKey, flags, hash_seed: hashSeed, neighbour_refresh_ms: refreshMs });
   }
 
   route(family: 4 | 6, address: Uint8Array, prefixLength: number, kind: number, group = 0): void {

@@ -36,6 +36,8 @@ const IPV4_ROUTES: Record<string, string> = {
   '192.0.2.69': 'BAD_GROUP',
   '192.0.2.70': 'STACK_ROUTE',
 };
+/** Whose route is this machine's or the stack's. */
+const REFUSED_SOURCES = new Set(['192.0.2.1', '192.0.2.67']);
 const IPV6_ROUTES: Record<string, string> = {
   '20010db8ffff00000000000000000001': 'LOCAL',
   '20010db8ffff00000000000000000066': 'BLACKHOLE',
@@ -209,6 +211,8 @@ function forward(frame: Buffer, slot: { value: number }): Buffer {
   if (packet.ip.readUInt8(packet.family === 4 ? 8 : 7) <= 1) stop('TTL');
   if (typeof target === 'string') return stop(target);
   const hop = HOPS[target] as { mtu: number; tags: number[] } | string;
+  if (hop === 'NO_LIVE_MEMBER' || hop === 'BAD_GROUP') return stop(hop);
+  if (packet.family === 4 && REFUSED_SOURCES.has(packet.ip.subarray(12, 16).join('.'))) return stop('MARTIAN_SOURCE');
   if (typeof hop === 'string') return stop(hop);
   const out = rebuilt(packet, target, hop.tags);
   if (packet.ip.length > hop.mtu || out.length > hop.mtu + 18) stop('OVER_MTU');
