@@ -8,6 +8,7 @@ import { registerDrain } from './commands/drain.js';
 import { registerEvents } from './commands/events.js';
 import { registerForce } from './commands/force.js';
 import { registerGroups } from './commands/groups.js';
+import { registerHelp } from './commands/help.js';
 import { registerInterfaces } from './commands/interfaces.js';
 import { registerLookup } from './commands/lookup.js';
 import { registerLoad, registerUnload } from './commands/load.js';
@@ -46,6 +47,7 @@ const commands: readonly Register[] = [
   registerUnload,
   registerDoctor,
   registerSchema,
+  registerHelp,
 ];
 
 export function buildProgram(context: CliContext): Command {
@@ -55,7 +57,6 @@ export function buildProgram(context: CliContext): Command {
     )
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
     .showSuggestionAfterError()
     .exitOverride()
     // Errors are printed by main.ts, on one line.

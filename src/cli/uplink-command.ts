@@ -14,9 +14,16 @@ export async function commandUplink(
   options: CommandOptions,
   context: CliContext,
 ): Promise<void> {
-  const path = `/v1/uplinks/${encodeURIComponent(name)}/${command}`;
-  const uplink = await clientFrom(options).post<UplinkResource>(path);
+  const client = clientFrom(options);
+  const path = `/v1/uplinks/${encodeURIComponent(name)}`;
+  const before = await client.get<UplinkResource>(path);
+  const uplink = await client.post<UplinkResource>(`${path}/${command}`);
   if (options.json) return context.out(JSON.stringify(uplink, null, 2));
   const paths = uplink.paths.map((each) => `${familyName(each.family)} ${each.state}`).join(', ');
-  context.out(`${uplink.name} is ${uplink.drained ? 'drained' : 'no longer drained'}: ${paths}`);
+  context.out(`${uplink.name} ${outcome(before.drained, uplink.drained)}: ${paths}`);
+}
+
+function outcome(before: boolean, now: boolean): string {
+  if (before === now) return now ? 'was drained already' : 'was not drained';
+  return now ? 'is drained' : 'is no longer drained';
 }

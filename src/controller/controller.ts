@@ -12,6 +12,7 @@ import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
 import { Decider } from './decider.js';
 import type { Recorder } from './decider.js';
+import { describeRecord } from './describe-record.js';
 import { EventLog } from './event-log.js';
 import { allFacts } from './facts.js';
 import type { UplinkFacts } from './facts.js';
@@ -299,21 +300,3 @@ const gatewayText = (facts: readonly UplinkFacts[]): string =>
   facts
     .flatMap(({ paths }) => paths.map(({ neighbour, gatewayMac }) => `${neighbour} ${gatewayMac?.toString() ?? '-'}`))
     .join();
-
-/** One line for people. */
-function describeRecord(record: TransitionRecord): string {
-  switch (record.kind) {
-    case 'path':
-      return `${record.uplink} IPv${record.family}: ${record.from} -> ${record.to}: ${record.cause}`;
-    case 'group':
-      return `group ${record.group} IPv${record.family}: ${record.from.join('+') || 'nothing'} -> ${record.to.join('+') || 'nothing'}: ${record.cause}`;
-    case 'all-down':
-      return `IPv${record.family}: all paths are down (${record.believed ? 'believed' : 'suspected'}): ${record.cause}`;
-    case 'all-down-ended':
-      return `IPv${record.family}: no longer all down: ${record.cause}`;
-    case 'operator':
-      return `${record.by}: ${record.what}`;
-    case 'blind':
-      return `blind for ${Math.round(record.durationUs / 1000)} ms: ${record.cause}`;
-  }
-}

@@ -64,7 +64,7 @@ test('force and auto answer with the group in both families', async () => {
   const forced = await app.inject({ method: 'POST', url: '/v1/groups/internet/force', payload: { uplink: 'lte' } });
   expect(forced.json().groups).toMatchObject([
     { family: 4, forced: 'lte', active: ['lte'] },
-    { family: 6, forced: 'lte', active: ['lte'] },
+    { family: 6, forced: 'lte', active: ['fibre'] },
   ]);
   const auto = await app.inject({ method: 'POST', url: '/v1/groups/internet/auto' });
   expect(auto.json().groups).toMatchObject([{ forced: null }, { forced: null }]);

@@ -24,7 +24,7 @@ test('every command prints its answer and ends with 0', async () => {
     ['routes', /198\.51\.100\.0\/24 +blackhole +yes +no/],
     [
       'interfaces',
-      /eth1: XDP generic, because: the driver has no native XDP\n[^]*eth0: forwarded 988 k, not-ip 42, ttl 1/,
+      /eth1: XDP generic, because the driver has no native XDP\n[^]*eth0: forwarded 988 k, not-ip 42, ttl 1/,
     ],
     ['lookup 192.0.2.1', /via 192\.0\.2\.1 dev eth1,\s+by xdp/],
     ['events', /#1 fibre IPv4 up -> down: icmp-1: 3 of 3 probes to 198.51.100.1 lost/],
@@ -49,15 +49,36 @@ test('--json prints what the API answers', async () => {
 
 test('drain, undrain, force and auto reach the controller and say how it is now', async () => {
   expect((await detour('drain', 'lte')).stdout).toBe('lte is drained: IPv4 drained, IPv6 drained\n');
+  expect((await detour('drain', 'lte')).stdout).toBe('lte was drained already: IPv4 drained, IPv6 drained\n');
   expect((await detour('undrain', 'lte')).stdout).toBe('lte is no longer drained: IPv4 up, IPv6 up\n');
-  expect((await detour('force', 'internet', 'lte')).stdout).toContain('internet IPv4 is forced to lte; in use: lte\n');
+  expect((await detour('undrain', 'lte')).stdout).toBe('lte was not drained: IPv4 up, IPv6 up\n');
+  expect((await detour('force', 'internet', 'lte')).stdout).toBe(
+    'internet IPv4 is forced to lte; in use: lte\ninternet IPv6 is forced to lte; in use: lte\n',
+  );
   expect((await detour('auto', 'internet')).stdout).toContain('internet IPv6 decides by itself; in use: fibre\n');
   expect(controller.service.commands).toEqual([
     'drain lte by api (unix socket)',
+    'drain lte by api (unix socket)',
+    'undrain lte by api (unix socket)',
     'undrain lte by api (unix socket)',
     'force internet lte by api (unix socket)',
     'auto internet by api (unix socket)',
   ]);
+});
+
+test('a force onto an uplink that is down says who carries the traffic until then, and why', async () => {
+  expect((await detour('force', 'internet', 'lte')).stdout.replaceAll('\n  ', ' ')).toBe(
+    'internet IPv4 is forced to lte; in use: lte\ninternet IPv6 is forced to lte; in use: fibre\n' +
+      '! lte IPv6 is down, the traffic goes by fibre until it can be used: icmp-1: 3 of 3 probes to 2001:db8:f::1 lost ' +
+      '(no reply within 20 ms), last reply seen 61 ms before\n',
+  );
+});
+
+test('routes --problems without problems says so, and that there are routes', async () => {
+  controller.service.routeList = controller.service.routeList.filter((route) => route.problem === null);
+  expect((await detour('routes', '--problems')).stdout).toBe('no route has a problem\n');
+  controller.service.routeList = [];
+  expect((await detour('routes', '--problems')).stdout).toBe('no routes\n');
 });
 
 test.each([
@@ -65,7 +86,9 @@ test.each([
   [['drain', '../groups'], 1, 'no uplink named "../groups"; known: fibre, lte'],
   [['force', 'internet', 'cable'], 1, 'uplink "cable" is not a member of group "internet"; members: fibre, lte'],
   [['auto', 'lan'], 1, 'no group named "lan"; known: internet'],
-  [['lookup', 'fe80::1%eth0'], 64, 'query.to: "fe80::1%eth0": zone ids are not accepted: write fe80::1'],
+  [['lookup', 'fe80::1%eth0'], 64, '<to>: "fe80::1%eth0": zone ids are not accepted: write fe80::1'],
+  [['lookup', '10.0.0.0/8'], 64, '<to>: "10.0.0.0/8" is a prefix; give one address of it'],
+  [['lookup', '10.0.0.1', '--from', '::1'], 64, '--from ::1 is no IPv4 address, but 10.0.0.1 is'],
   [['events', '--after', '-1'], 64, "option '--after <sequence>' argument '-1' is invalid"],
   [['lookup'], 64, "missing required argument 'to'"],
 ])('%j ends with %d and one line that says why', async (args, code, message) => {

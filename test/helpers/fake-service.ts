@@ -44,6 +44,10 @@ export function fakeTarget(overrides: Partial<TargetView> = {}): TargetView {
   };
 }
 
+/** In the engine's own words, as every cause here. */
+const fakeHealth = (family: Family): string =>
+  `icmp-1: reply from ${family === 4 ? '198.51.100.1' : '2001:db8:f::1'} in 12 ms`;
+
 export function fakePath(uplink: string, family: Family, overrides: Partial<PathStatus> = {}): PathStatus {
   return {
     uplink,
@@ -52,7 +56,7 @@ export function fakePath(uplink: string, family: Family, overrides: Partial<Path
     alive: true,
     kept: null,
     sinceUs: FAKE_NOW_US - 192_000_000,
-    cause: `icmp-1: reply from ${family === 4 ? '198.51.100.1' : '2001:db8:f::1'} in 12 ms`,
+    cause: fakeHealth(family),
     heldUntilUs: null,
     damping: { figureOfMerit: 0, suppressed: false },
     failures: 0,
@@ -88,7 +92,7 @@ function initialUplinks(): UplinkStatus[] {
       paths: [
         fakePath('lte', 4, {
           state: 'degraded',
-          cause: 'latency 181 ms over the limit of 150 ms at 198.51.100.1 (icmp-1)',
+          cause: 'icmp-1: 198.51.100.1 over 100 samples: latency 181 ms (limit 150 ms)',
           gateway: null,
           gatewayMac: null,
           failures: 2,
@@ -134,7 +138,7 @@ function initialGroups(): GroupView[] {
     order: [[{ uplink: 'fibre', weight: 1 }], [{ uplink: 'lte', weight: 1 }]],
     active: ['fibre'],
     forced: null,
-    cause: 'configured order',
+    cause: `fibre is up: ${fakeHealth(family)}`,
   }));
 }
 
@@ -245,6 +249,7 @@ export class FakeService implements ControllerService {
   recordOneOfEach(): void {
     const atUs = this.clock.nowUs();
     const lost = 'icmp-1: 3 of 3 probes to 198.51.100.1 lost (no reply within 20 ms), last reply seen 61 ms before';
+    const unanswered = 'the gateway does not answer';
     this.record({ kind: 'path', uplink: 'fibre', family: 4, from: 'up', to: 'down', alive: false, cause: lost, atUs });
     this.record({
       kind: 'group',
@@ -252,11 +257,12 @@ export class FakeService implements ControllerService {
       family: 4,
       from: ['fibre'],
       to: ['lte'],
-      cause: 'fibre is down',
+      cause: `fibre is down: ${lost}`,
       atUs,
     });
-    this.record({ kind: 'all-down', family: 6, believed: true, lastGood: 'fibre', cause: '2 of 2 paths agree', atUs });
-    this.record({ kind: 'all-down-ended', family: 6, cause: 'fibre is up', atUs });
+    const allDown = `each of the 2 IPv6 paths is judged down: fibre: ${unanswered}; lte: ${unanswered}`;
+    this.record({ kind: 'all-down', family: 6, believed: true, lastGood: 'fibre', cause: allDown, atUs });
+    this.record({ kind: 'all-down-ended', family: 6, cause: `fibre is up: ${fakeHealth(6)}`, atUs });
     this.record({ kind: 'operator', what: 'drain fibre', by: 'api (unix socket)', atUs });
     this.record({ kind: 'blind', durationUs: 120_000, cause: 'the transmitter was 120 ms late', atUs });
   }
@@ -291,7 +297,10 @@ export class FakeService implements ControllerService {
       interface: 'eth1',
       gateway: to.family === 4 ? '192.0.2.1' : 'fe80::1',
       forwardedBy: 'xdp',
-      why: [`${prefix} is the longest match`, 'group internet uses fibre: first tier, alive'],
+      why: [
+        `${prefix} is the longest matching prefix, it leads to group internet`,
+        `fibre is up: ${fakeHealth(to.family)}`,
+      ],
     };
   }
 
@@ -318,13 +327,20 @@ export class FakeService implements ControllerService {
     if (!members.includes(uplink))
       throw new DetourError('NOT_A_MEMBER', { uplink, group, members: members.join(', ') });
     this.command(`force ${group} ${uplink}`, by);
-    for (const view of views) Object.assign(view, { forced: uplink, active: [uplink], cause: `forced by ${by}` });
+    for (const view of views) {
+      const path = this.uplinkList
+        .flatMap(({ paths }) => paths)
+        .find((p) => p.uplink === uplink && p.family === view.family);
+      const active = path?.alive ? [uplink] : view.active;
+      Object.assign(view, { forced: uplink, active, cause: `forced to ${uplink} by ${by}` });
+    }
   }
 
   auto(group: string, by: string): void {
     const views = this.findGroup(group);
     this.command(`auto ${group}`, by);
-    for (const view of views) Object.assign(view, { forced: null, active: ['fibre'], cause: 'configured order' });
+    for (const view of views)
+      Object.assign(view, { forced: null, active: ['fibre'], cause: `back to automatic by ${by}` });
   }
 
   statistics(): Record<string, number> {

@@ -34,6 +34,17 @@ describe('every command', () => {
   });
 });
 
+test('help of a command that does not exist is an error, of one that does its help', async () => {
+  const unknown = await runInProcess(['help', 'nope']);
+  expect(unknown).toEqual({
+    code: 64,
+    stdout: '',
+    stderr: `detour: unknown command 'nope'; "detour --help" lists the commands\n`,
+  });
+  expect(await runInProcess(['help', 'drain'])).toMatchObject({ code: 0, stdout: expect.stringContaining('<uplink>') });
+  expect(await runInProcess(['help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Exit codes:') });
+});
+
 test('the help of the program documents the exit codes', async () => {
   const { code, stdout } = await runInProcess(['--help']);
   expect(code).toBe(0);

@@ -40,14 +40,14 @@ describe('status', () => {
       lte     v4  degraded  3 m 12 s    2 %   181 ms  9.4 ms  98.8 MB  see below
               v6  down      3 m 12 s  100 %        -       -      0 B  see below
 
-      lte IPv4 degraded: latency 181 ms over the limit of 150 ms at 198.51.100.1
-        (icmp-1)
+      lte IPv4 degraded: icmp-1: 198.51.100.1 over 100 samples: latency 181 ms (limit
+        150 ms)
       lte IPv6 down: icmp-1: 3 of 3 probes to 2001:db8:f::1 lost (no reply within 20
         ms), last reply seen 61 ms before
 
       GROUP     IP    ACTIVE  ORDER        CAUSE
-      internet  IPv4  fibre   fibre > lte  configured order
-      internet  IPv6  fibre   fibre > lte  configured order
+      internet  IPv4  fibre   fibre > lte  fibre is up
+      internet  IPv6  fibre   fibre > lte  fibre is up
 
       eth1 runs XDP in generic mode: the driver has no native XDP
       "
@@ -62,7 +62,9 @@ describe('status', () => {
     Object.assign(service.uplinkList[0]!.paths[0]!, { state: 'down', alive: true, kept, cause: 'no carrier' });
     service.isReady = false;
     const lines = renderStatus(snapshotOf(service), plain);
-    expect(lines[0]).toBe('detour: down, observing only: no routes written, nothing forwarded, not ready yet, running for 1 h');
+    expect(lines[0]).toBe(
+      'detour: down, observing only: no routes written, nothing forwarded, not ready yet, running for 1 h',
+    );
     expect(lines[1]).toBe('! every IPv4 path is down: fibre is kept in use');
     expect(lines.find((line) => line.startsWith('fibre   v4'))).toMatch(/ down\* /);
     expect(lines.join(' ')).toContain(`fibre IPv4 down: no carrier; still in use: last good path: every`);
@@ -116,6 +118,16 @@ describe('status', () => {
     const service = new FakeService();
     for (const list of [service.uplinkList, service.groupList, service.interfaceList]) list.length = 0;
     expect(renderStatus(snapshotOf(service), plain)).toContain('no uplinks');
+  });
+});
+
+describe('interfaces', () => {
+  it('says why XDP is not native, and what native XDP cannot do', () => {
+    const { interfaceList } = new FakeService();
+    Object.assign(interfaceList[0]!, { reason: 'eth0 takes no redirected frames' });
+    const lines = renderInterfaces(interfaceList.map(presentInterface), plain);
+    expect(lines).toContain('eth0: XDP native, but eth0 takes no redirected frames');
+    expect(lines).toContain('eth1: XDP generic, because the driver has no native XDP');
   });
 });
 

@@ -23,6 +23,7 @@ export function registerRoutes(program: Command, context: CliContext): void {
       const all = await readRoutes(clientFrom(options));
       const routes = options.problems ? all.filter((route) => route.problem !== null) : all;
       if (options.json) return context.out(JSON.stringify({ routes }, null, 2));
+      if (options.problems && all.length > 0 && routes.length === 0) return context.out('no route has a problem');
       const { renderRoutes } = await import('../views/routes.js');
       const view = { width: context.width(), color: context.color };
       renderRoutes(routes, view).forEach((line) => context.out(line));

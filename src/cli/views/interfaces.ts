@@ -31,10 +31,13 @@ export function renderInterfaces(interfaces: readonly InterfaceResource[], optio
   );
   const reasons = interfaces
     .filter((status) => status.reason !== null)
-    .flatMap((status) => wrap(`${status.name}: XDP ${status.xdp}, because: ${status.reason}`, options.width));
+    .flatMap((status) => wrap(`${status.name}: XDP ${status.xdp}, ${reasonOf(status)}`, options.width));
   const received = interfaces.flatMap((status) => wrap(reasonLine(status), options.width));
   return [...table, ...section(reasons), '', 'Received packets by what was done with them:', ...received];
 }
+
+/** A reason says why XDP is not native; where it is, what it cannot do all the same. */
+const reasonOf = ({ xdp, reason }: InterfaceResource): string => `${xdp === 'native' ? 'but' : 'because'} ${reason}`;
 
 /** "eth0: forwarded 988 k, not-ip 42": most frequent first. */
 function reasonLine({ name, reasons }: InterfaceResource): string {

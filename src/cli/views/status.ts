@@ -47,7 +47,7 @@ function headline(health: HealthResource, options: ViewOptions): string[] {
     first,
     ...health.problems.flatMap((problem) => wrap(`! ${problem}`, options.width)),
     ...allDown.flatMap((view) => {
-      const kept = view.lastGood === null ? 'none is kept' : `${view.lastGood} is kept in use`;
+      const kept = view.lastGood === null ? 'none has worked yet' : `${view.lastGood} is kept in use`;
       return wrap(`! every ${familyName(view.family)} path is down: ${kept}`, options.width);
     }),
   ];

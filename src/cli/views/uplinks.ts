@@ -51,7 +51,7 @@ function renderPath(path: PathResource, options: ViewOptions): string[] {
     ...(path.heldUntil === null ? [] : [`held until ${formatTime(path.heldUntil)}`]),
     `gateway ${path.gateway ?? 'unknown'} (${path.gatewayMac ?? 'not resolved'}), source ${path.source ?? 'unknown'}`,
     `sent ${formatCount(BigInt(path.transmitted.packets))} packets, ${formatBytes(BigInt(path.transmitted.bytes))}; ` +
-      `${path.failures} failures, damping ${Math.round(path.damping.figureOfMerit)}${path.damping.suppressed ? ' (suppressed)' : ''}`,
+      `${path.failures} ${path.failures === 1 ? 'failure' : 'failures'}, damping ${Math.round(path.damping.figureOfMerit)}${path.damping.suppressed ? ' (suppressed)' : ''}`,
   ];
   const [first, ...others] = facts;
   return [
