@@ -6,7 +6,7 @@ import { setPriority } from 'node:os';
 import { listen } from './api/listen.js';
 import type { ApiListeners } from './api/listen.js';
 import { checkInterfaces, ConfigError, describeDiff, diffConfigs, loadConfig } from './config/index.js';
-import type { LoadedConfig } from './config/index.js';
+import type { Config, LoadedConfig } from './config/index.js';
 import { Controller } from './controller/controller.js';
 import type { Planes } from './controller/controller.js';
 import { LateService } from './controller/late-service.js';
@@ -74,10 +74,12 @@ function raisePriority(log: Log): void {
   }
 }
 
-function requireInterfaces(loaded: LoadedConfig, fib: KernelFib): void {
+/** @param running null at the start. What it has may be absent now: that refuses no reload. */
+function requireInterfaces(loaded: LoadedConfig, fib: KernelFib, running: Config | null, log: Log): void {
   const present = [...fib.view().links.values()].map((link) => link.name);
-  const problems = checkInterfaces(loaded.config, loaded.positions, present);
+  const { problems, notes } = checkInterfaces(loaded.config, loaded.positions, present, running);
   if (problems.length > 0) throw new ConfigError(loaded.positions.file, problems);
+  for (const note of notes) log('warn', note);
 }
 
 /** What a stop makes of whatever is being waited for. */
@@ -111,7 +113,7 @@ export async function run(options: RunOptions): Promise<void> {
     // Also one that a stop did not wait for. Its failure is told by whoever waits.
     closing.add('netlink', () => opening.then((fib) => fib.close({ keep: true }), ignore));
     const fib = await orStopped(opening);
-    requireInterfaces(loaded, fib);
+    requireInterfaces(loaded, fib, null, log);
     const service = new LateService();
     // Before the data plane: a socket that cannot be had must not cost a forwarding that an earlier run left in place.
     const api = await listen(service, config.api, {
@@ -178,7 +180,8 @@ function announce(log: Log, api: ApiListeners, controller: Controller, service: 
       `${port.name}: ${mode}${port.reason === null ? '' : ` (${port.reason})`}`,
     );
   }
-  const mode = controller.config.mode === 'observe' ? 'observing only: no routes written, nothing forwarded' : 'forwarding';
+  const mode =
+    controller.config.mode === 'observe' ? 'observing only: no routes written, nothing forwarded' : 'forwarding';
   log('info', `ready, ${mode}; API at ${api.addresses.join(', ') || 'nowhere'}`);
   for (const problem of service.health().problems) log('warn', problem);
 }
@@ -187,7 +190,7 @@ function announce(log: Log, api: ApiListeners, controller: Controller, service: 
 function reload(file: string, controller: Controller, fib: KernelFib, log: Log): void {
   try {
     const loaded = loadConfig(file);
-    requireInterfaces(loaded, fib);
+    requireInterfaces(loaded, fib, controller.config, log);
     const diff = diffConfigs(controller.config, loaded.config);
     controller.reconfigure(loaded.config);
     log('info', `reloaded ${file}: ${describeDiff(diff).join('; ')}`);

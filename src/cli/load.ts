@@ -1,6 +1,7 @@
 /** The work of `detour load`. */
 import { defaultKernel } from '../config/defaults.js';
 import { placements } from '../controller/intents.js';
+import type { InterfaceConfig } from '../config/types.js';
 import type { ForwardingIntent, PortStatus } from '../controller/ports.js';
 import { openDataplane } from '../dataplane/index.js';
 import { DetourError } from '../errors.js';
@@ -25,7 +26,8 @@ export async function load(names: readonly string[], pinPath: string): Promise<L
     for (const name of names) {
       if (!present.includes(name)) throw new DetourError('INTERFACE_UNKNOWN', { name, present: present.join(', ') });
     }
-    const placed = placements({ uplinks: [], interfaces: names.map((name) => ({ name })) }, view);
+    const interfaces: InterfaceConfig[] = names.map((name) => ({ name, optional: false, forwarding: 'auto' }));
+    const placed = placements({ uplinks: [], interfaces }, view);
     const ports = [...placed.values()].flatMap(({ port, redirectOk }) =>
       port ? [{ ifindex: port.ifindex, name: port.name, redirectOk }] : [],
     );

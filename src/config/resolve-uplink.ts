@@ -1,6 +1,6 @@
 /** Uplinks: gateways, sources, damping. */
 import type { Family, IpAddress } from '../net/ip-address.js';
-import { DAMPING_DEFAULTS, UPLINK_DEFAULTS } from './defaults.js';
+import { DAMPING_DEFAULTS, OPTIONAL_DEFAULT, UPLINK_DEFAULTS } from './defaults.js';
 import type { Path } from './problem.js';
 import { resolveLimits, resolveProbes } from './resolve-probe.js';
 import { unicastAddress, type Draft, type Resolving } from './resolving.js';
@@ -18,6 +18,7 @@ export function resolveUplink(name: string, draft: UplinkDraft, run: Resolving):
   return {
     name,
     interface: draft.interface ?? '',
+    optional: draft.optional ?? OPTIONAL_DEFAULT,
     gateways,
     sources: resolveSources(draft.source, families, [...path, 'source'], run),
     forwarding: draft.forwarding ?? UPLINK_DEFAULTS.forwarding,

@@ -1,5 +1,11 @@
 /** Draft of the file -> Config: names, defaults, and the rules that look at more than one value. */
-import { DATAPLANE_DEFAULTS, FORWARDING_DEFAULT, LOG_LEVEL_DEFAULT, MODE_DEFAULT, OPTIONAL_DEFAULT } from './defaults.js';
+import {
+  DATAPLANE_DEFAULTS,
+  FORWARDING_DEFAULT,
+  LOG_LEVEL_DEFAULT,
+  MODE_DEFAULT,
+  OPTIONAL_DEFAULT,
+} from './defaults.js';
 import { LIMITS } from './limits.js';
 import { resolveApi } from './resolve-api.js';
 import { resolveGroups, resolveRoutes } from './resolve-group.js';

@@ -70,7 +70,7 @@ describe('the short form', () => {
     expect({ version, mode, interfaces, decision, kernel, dataplane, api, log }).toEqual({
       version: 1,
       mode: 'active',
-      interfaces: [{ name: 'eth0', forwarding: 'auto' }],
+      interfaces: [{ name: 'eth0', optional: false, forwarding: 'auto' }],
       decision: { minimumAgreeing: 2 },
       kernel: {
         table: 254,

@@ -1,6 +1,6 @@
 /** Mistakes in the form of a configuration: the exact line that a person reads, with its place. */
 import { describe, expect, test } from 'vitest';
-import { checkInterfaces, formatProblem, parseConfig } from '../../src/config/index.js';
+import { checkInterfaces, formatProblem, parseConfig, type LoadedConfig } from '../../src/config/index.js';
 import { checkProblems, problemsOf, uplinkYaml, withUplinks } from '../helpers/config.js';
 
 const NAME_RULE = '1 to 32 letters, digits, "-" or "_", starting with a letter or digit';
@@ -213,10 +213,44 @@ test('interfaces that are not there are named with their place, and the free one
     'home.yaml',
   );
   if ('errors' in result) throw new Error('valid');
-  const problems = checkInterfaces(result.config, result.positions, ['lo', 'eth0', 'enp1s0f0', 'wlan0']);
+  const { problems, notes } = checkInterfaces(result.config, result.positions, ['lo', 'enp1s0f0', 'wlan0']);
   expect(problems.map(formatProblem)).toEqual([
-    'home.yaml:2:18: uplinks.a.interface: no interface is named "eth1"; write one of enp1s0f0, wlan0',
-    'home.yaml:4:16: uplinks.b.interface: no interface is named "enp1s0"; write enp1s0f0',
+    'home.yaml:2:18: uplinks.a.interface: no interface is named "eth1"; ' +
+      'write one of enp1s0f0, wlan0; or "optional: true" beside it if it appears later',
+    'home.yaml:4:16: uplinks.b.interface: no interface is named "enp1s0"; ' +
+      'write enp1s0f0; or "optional: true" beside it if it appears later',
+    'home.yaml:5:14: interfaces[0]: no interface is named "eth0"; ' +
+      'write one of enp1s0f0, wlan0; or {name: eth0, optional: true} if it appears later',
   ]);
-  expect(checkInterfaces(result.config, result.positions, ['eth0', 'eth1', 'enp1s0'])).toEqual([]);
+  expect(notes).toEqual([]);
+  const there = checkInterfaces(result.config, result.positions, ['eth0', 'eth1', 'enp1s0']);
+  expect(there).toEqual({ problems: [], notes: [] });
+});
+
+test('an optional interface that is not there is noted, and is no problem', () => {
+  const result = parseConfig(
+    'uplinks: {a: {interface: wwan0, optional: true}}\ninterfaces: [{name: eth0.7, optional: true}]\n',
+    'home.yaml',
+  );
+  if ('errors' in result) throw new Error('valid');
+  expect(checkInterfaces(result.config, result.positions, ['lo'])).toEqual({
+    problems: [],
+    notes: [
+      'uplinks.a.interface: no interface is named "wwan0": it is used as soon as it appears',
+      'interfaces[0]: no interface is named "eth0.7": it is used as soon as it appears',
+    ],
+  });
+});
+
+test('an interface of the running configuration may be absent at a reload, another may not', () => {
+  const read = (yaml: string): LoadedConfig => {
+    const result = parseConfig(yaml, 'home.yaml');
+    if ('errors' in result) throw new Error('valid');
+    return result;
+  };
+  const running = read('uplinks: {a: {interface: wan0}}\ninterfaces: [lan0]\n');
+  const wanted = read('uplinks: {a: {interface: wan0}, b: {interface: wan1}}\ninterfaces: [lan0]\n');
+  const { problems, notes } = checkInterfaces(wanted.config, wanted.positions, ['lo'], running.config);
+  expect(problems.map(({ path }) => path)).toEqual(['uplinks.b.interface']);
+  expect(notes.map((note) => note.split(':')[0])).toEqual(['uplinks.a.interface', 'interfaces[0]']);
 });

@@ -26,8 +26,8 @@ export function registerCheck(program: Command, context: CliContext): void {
       ),
     )
     .action(async (file: string, options: CheckOptions) => {
-      const { loaded, problems } = await collect(file, options);
-      const notes = loaded ? configNotes(loaded.config) : [];
+      const { loaded, problems, absent } = await collect(file, options);
+      const notes = loaded ? [...absent, ...configNotes(loaded.config)] : [];
       if (options.json) {
         context.out(JSON.stringify({ ok: problems.length === 0, errors: problems, notes }, null, 2));
         context.exit(problems.length === 0 ? 0 : 2);
@@ -43,17 +43,18 @@ export function registerCheck(program: Command, context: CliContext): void {
 async function collect(
   file: string,
   options: CheckOptions,
-): Promise<{ loaded: LoadedConfig | null; problems: readonly ConfigProblem[] }> {
+): Promise<{ loaded: LoadedConfig | null; problems: readonly ConfigProblem[]; absent: readonly string[] }> {
   let loaded: LoadedConfig;
   try {
     loaded = loadConfig(file);
   } catch (error) {
-    if (error instanceof ConfigError) return { loaded: null, problems: error.problems };
+    if (error instanceof ConfigError) return { loaded: null, problems: error.problems, absent: [] };
     throw error;
   }
-  if (!options.interfaces) return { loaded, problems: [] };
+  if (!options.interfaces) return { loaded, problems: [], absent: [] };
   const { interfaceNames } = await import('../interface-names.js');
-  return { loaded, problems: checkInterfaces(loaded.config, loaded.positions, interfaceNames()) };
+  const { problems, notes } = checkInterfaces(loaded.config, loaded.positions, interfaceNames());
+  return { loaded, problems, absent: notes };
 }
 
 function summary({ config }: LoadedConfig): string {

@@ -30,13 +30,18 @@ export function configuration({ loaded, configProblems, view }: DoctorInput): Fi
 }
 
 function missingInterfaces(loaded: NonNullable<DoctorInput['loaded']>, present: string[]): Finding[] {
-  const problems = checkInterfaces(loaded.config, loaded.positions, present);
-  if (problems.length === 0) return [reportInterface({ status: 'ok', detail: 'all are there' })];
-  return problems.map((problem) =>
-    reportInterface({
-      status: 'fail',
-      detail: formatProblem({ ...problem, write: null }),
-      remedy: `write ${problem.write ?? 'one that is there'}, or bring it up`,
-    }),
-  );
+  const { problems, notes } = checkInterfaces(loaded.config, loaded.positions, present);
+  if (problems.length + notes.length === 0) return [reportInterface({ status: 'ok', detail: 'all are there' })];
+  return [
+    ...problems.map((problem) =>
+      reportInterface({
+        status: 'fail',
+        detail: formatProblem({ ...problem, write: null }),
+        remedy: `create it, or write ${problem.write}`,
+      }),
+    ),
+    ...notes.map((note) =>
+      reportInterface({ status: 'warn', detail: note, remedy: 'nothing, if that is meant: it is optional' }),
+    ),
+  ];
 }
