@@ -5,8 +5,12 @@
 import type { Config, UplinkConfig } from '../config/types.js';
 import type { Family, IpAddress } from '../net/ip-address.js';
 import type { MacAddress } from '../net/mac-address.js';
+import { isForSome } from './foreign-routes.js';
 import { familiesOf } from './policy.js';
-import type { KernelLink, KernelNeighbour, KernelRoute, KernelView } from './ports.js';
+import type { KernelLink, KernelNeighbour, KernelRoute, KernelView, RouteLeg } from './ports.js';
+
+/** Beyond every metric (32 bits). */
+const FOR_SOME_RANK = 2 ** 32;
 
 export interface PathFacts {
   family: Family;
@@ -29,11 +33,11 @@ export interface UplinkFacts {
 }
 
 /** Links by name; a name is unique within a network namespace. */
-export function linksByName(view: KernelView): Map<string, KernelLink> {
+export function linksByName(view: Pick<KernelView, 'links'>): Map<string, KernelLink> {
   return new Map([...view.links.values()].map((link) => [link.name, link]));
 }
 
-export function linkState(name: string, link: KernelLink | null): { up: boolean; detail: string } {
+function linkState(name: string, link: KernelLink | null): { up: boolean; detail: string } {
   if (!link) return { up: false, detail: `interface ${name} does not exist` };
   if (!link.adminUp) return { up: false, detail: `interface ${name} is administratively down` };
   if (!link.carrier) return { up: false, detail: `interface ${name} has no carrier` };
@@ -52,15 +56,30 @@ function sourceAddress(uplink: UplinkConfig, family: Family, link: KernelLink, v
   );
 }
 
-/** The gateway of the best default route that somebody else (DHCP, RA, an administrator) put on the interface. */
-function learnedGateway(routes: readonly KernelRoute[], family: Family, ifindex: number): IpAddress | null {
-  let best: KernelRoute | null = null;
-  for (const route of routes) {
+/**
+ * The gateway of the best default route that somebody else (DHCP, RA, an administrator) put on the interface. A route for some
+ * sources or a type of service only names a gateway, too, but counts after those for everything. Linux merges IPv6
+ * defaults of one metric into one multipath route: then it is the leg on this interface.
+ */
+function learnedGateway(view: KernelView, family: Family, ifindex: number): IpAddress | null {
+  let best: { gateway: IpAddress; rank: number } | null = null;
+  for (const route of view.routes) {
     if (route.prefix.length !== 0 || route.prefix.family !== family || route.type !== 'unicast') continue;
-    if (route.ifindex !== ifindex || !route.gateway) continue;
-    if (!best || route.metric < best.metric) best = route;
+    const rank = route.metric + (isForSome(route) ? FOR_SOME_RANK : 0);
+    if (best && best.rank <= rank) continue;
+    const gateway = hopsOf(route, view).find((hop) => hop.ifindex === ifindex && hop.gateway)?.gateway;
+    if (gateway) best = { gateway, rank };
   }
   return best?.gateway ?? null;
+}
+
+/** Every next hop of the route, whichever way the kernel keeps them; none for typed routes, or if nobody knows. */
+export function hopsOf(
+  { ifindex, gateway, legs, nexthopId }: KernelRoute,
+  { nexthops }: Pick<KernelView, 'nexthops'>,
+): readonly RouteLeg[] {
+  if (nexthopId !== null) return nexthops.get(nexthopId) ?? [];
+  return ifindex === null ? legs : [{ ifindex, gateway }];
 }
 
 const resolvedStates: ReadonlySet<KernelNeighbour['state']> = new Set([
@@ -87,7 +106,7 @@ function pathFacts(uplink: UplinkConfig, family: Family, link: KernelLink | null
   } as const;
   if (!link) return { ...nothing, detail: `interface ${uplink.interface} does not exist` };
   const configured = uplink.gateways[family];
-  const gateway = configured === 'auto' ? learnedGateway(view.routes, family, link.ifindex) : (configured ?? null);
+  const gateway = configured === 'auto' ? learnedGateway(view, family, link.ifindex) : (configured ?? null);
   const source = sourceAddress(uplink, family, link, view);
   if (!source) return { ...nothing, gateway, detail: `no usable IPv${family} address on ${uplink.interface}` };
   if (!gateway)
@@ -109,7 +128,7 @@ function pathFacts(uplink: UplinkConfig, family: Family, link: KernelLink | null
   };
 }
 
-export function uplinkFacts(uplink: UplinkConfig, links: Map<string, KernelLink>, view: KernelView): UplinkFacts {
+function uplinkFacts(uplink: UplinkConfig, links: Map<string, KernelLink>, view: KernelView): UplinkFacts {
   const link = links.get(uplink.interface) ?? null;
   const { up, detail } = linkState(uplink.interface, link);
   return {

@@ -16,12 +16,22 @@ const LOCAL: RouteIntentTarget = { kind: 'local' };
 
 export const isOfTableLocal = (route: KernelRoute): boolean => route.table === RT_TABLE_LOCAL;
 
+/** For packets of some sources or of one type of service only. */
+export const isForSome = ({ source, tos }: KernelRoute): boolean => source !== null || tos !== 0;
+
+/** "a foreign route from fd01::/64", "a foreign route for TOS 0x10". */
+export function describeForSome({ source, tos }: KernelRoute): string {
+  const from = source === null ? '' : ` from ${source.toString()}`;
+  return `a foreign route${from}${tos === 0 ? '' : ` for TOS 0x${tos.toString(16)}`}`;
+}
+
 /**
  * A foreign route that the kernel prefers to Detour's of the same prefix: a better metric, or the same one, which
- * Detour finds occupied and leaves alone.
+ * Detour finds occupied and leaves alone. Whatever its metric, one for some packets only is looked at before those for
+ * all (fib_table_lookup() by TOS, fib6_node_lookup() by source): which one counts, the kernel knows packet by packet.
  */
 export function outranksOurs(route: KernelRoute, { table, metric }: Pick<KernelConfig, 'table' | 'metric'>): boolean {
-  return route.table === table && route.metric <= metric;
+  return route.table === table && (route.metric <= metric || isForSome(route));
 }
 
 /** Keys are prefixes as text. */
@@ -32,7 +42,7 @@ export interface ForeignRoutes {
   wideLocal: readonly Prefix[];
   /** Every other prefix that table local does not hide. */
   others: ReadonlyMap<string, RouteIntent>;
-  /** Routes that the kernel prefers to ours of the same prefix; the first one of each. */
+  /** Routes that the kernel prefers to ours of the same prefix; of each the first one, rather one for all packets. */
   outranking: ReadonlyMap<string, KernelRoute>;
 }
 
@@ -73,7 +83,8 @@ function sorted(routes: readonly KernelRoute[], ranking: Ranking): ForeignRoutes
   for (const route of elsewhere) {
     const { prefix } = route;
     const key = prefix.toString();
-    if (outranksOurs(route, ranking) && !outranking.has(key)) outranking.set(key, route);
+    const known = outranking.get(key);
+    if (outranksOurs(route, ranking) && (!known || (isForSome(known) && !isForSome(route)))) outranking.set(key, route);
     if (isHidden(prefix, key, { local, wideLocal })) continue;
     const target = foreignTarget(route);
     const before = others.get(key);

@@ -3,12 +3,12 @@ import type { Config } from '../config/types.js';
 import type { GroupView, PathView } from '../engine/types.js';
 import type { IpAddress } from '../net/ip-address.js';
 import type { Prefix } from '../net/prefix.js';
-import type { UplinkFacts } from './facts.js';
-import { isOfTableLocal, outranksOurs } from './foreign-routes.js';
+import { hopsOf, type UplinkFacts } from './facts.js';
+import { describeForSome, isForSome, isOfTableLocal, outranksOurs } from './foreign-routes.js';
 import { bypassed } from './bypasses.js';
 import { stackReasons } from './forwarder.js';
 import { placements } from './intents.js';
-import type { KernelRoute, KernelView } from './ports.js';
+import type { KernelRoute, KernelView, PortStatus } from './ports.js';
 import type { LookupAnswer } from './service.js';
 
 export interface LookupInputs {
@@ -17,6 +17,7 @@ export interface LookupInputs {
   facts: readonly UplinkFacts[];
   groups: readonly GroupView[];
   paths: readonly PathView[];
+  ports: readonly PortStatus[];
 }
 
 type Match =
@@ -25,9 +26,10 @@ type Match =
 
 /**
  * Table local is asked before everything else. Then the longest prefix wins; at equal length a foreign route that
- * outranks Detour's, Detour's own, then any other one. Of several foreign ones the best metric.
+ * outranks Detour's, Detour's own, then any other one. Of several foreign ones the best metric. Asked is for a packet
+ * without TOS.
  */
-function match({ config, view }: LookupInputs, to: IpAddress): Match | null {
+function match({ config, view }: LookupInputs, to: IpAddress, from: IpAddress | null): Match | null {
   let best: { match: Match; rank: readonly number[] } | null = null;
   const consider = (match: Match, ...rank: readonly number[]): void => {
     const { prefix } = match;
@@ -35,12 +37,14 @@ function match({ config, view }: LookupInputs, to: IpAddress): Match | null {
     if (!best || isBetter(rank, best.rank)) best = { match, rank };
   };
   for (const route of view.routes) {
-    const { prefix, metric } = route;
+    const { prefix, metric, source, tos } = route;
+    if (tos !== 0 || (source && !(from && source.contains(from)))) continue;
     const order = outranksOurs(route, config.kernel) ? 2 : 0;
-    consider({ by: 'kernel', prefix, route }, isOfTableLocal(route) ? 1 : 0, prefix.length, order, -metric);
+    const local = isOfTableLocal(route) ? 1 : 0;
+    consider({ by: 'kernel', prefix, route }, local, prefix.length, order, source?.length ?? 0, -metric);
   }
   for (const { prefix, target } of config.routes) {
-    consider({ by: 'config', prefix, target }, 0, prefix.length, 1, -config.kernel.metric);
+    consider({ by: 'config', prefix, target }, 0, prefix.length, 1, 0, -config.kernel.metric);
   }
   return (best as { match: Match } | null)?.match ?? null;
 }
@@ -55,7 +59,9 @@ const nothing = { uplink: null, interface: null, gateway: null, forwardedBy: 'no
 
 function byKernel(route: KernelRoute, inputs: LookupInputs, base: Pick<LookupAnswer, 'to' | 'from'>): LookupAnswer {
   const prefix = route.prefix.toString();
-  const link = route.ifindex === null ? null : (inputs.view.links.get(route.ifindex) ?? null);
+  const hops = hopsOf(route, inputs.view);
+  const interfaces = hops.map(({ ifindex }) => inputs.view.links.get(ifindex)?.name ?? null);
+  const gateways = hops.flatMap(({ gateway }) => gateway?.toString() ?? []);
   const local = route.type === 'local' || route.type === 'broadcast';
   const why = [
     `${prefix} is the longest matching prefix`,
@@ -63,15 +69,18 @@ function byKernel(route: KernelRoute, inputs: LookupInputs, base: Pick<LookupAns
       ? 'it is an address of this machine: the stack takes the packet'
       : `it is a kernel route of protocol ${route.protocol}, not Detour's: the kernel FIB decides`,
   ];
+  if (isForSome(route)) why.push(`it is ${describeForSome(route)}`);
+  if (hops.length > 1) why.push("it has several next hops; the kernel's hash of the flow decides");
   const unicast = route.type === 'unicast';
+  const byXdp = hops.length > 0 && interfaces.every((name) => forwarder(inputs, name) === 'xdp');
   return {
     ...base,
     ...nothing,
     prefix,
     target: local ? 'local' : `kernel ${route.type}`,
-    interface: link?.name ?? null,
-    gateway: route.gateway?.toString() ?? null,
-    forwardedBy: unicast ? forwarder(inputs, link?.name ?? null) : local ? 'stack' : 'none',
+    interface: listed(interfaces.flatMap((name) => name ?? [])),
+    gateway: listed(gateways),
+    forwardedBy: unicast ? (byXdp ? 'xdp' : 'stack') : local ? 'stack' : 'none',
     why,
   };
 }
@@ -79,10 +88,13 @@ function byKernel(route: KernelRoute, inputs: LookupInputs, base: Pick<LookupAns
 function forwarder(inputs: LookupInputs, interfaceName: string | null): 'xdp' | 'stack' {
   if (inputs.config.mode === 'observe' || interfaceName === null) return 'stack';
   const placement = placements(inputs.config, inputs.view).get(interfaceName);
-  return placement?.port && placement.redirectOk && !stackReasons(inputs.config, inputs.view).has(interfaceName)
-    ? 'xdp'
-    : 'stack';
+  if (!placement?.port || !placement.redirectOk) return 'stack';
+  if (stackReasons(inputs.config, inputs.view).has(interfaceName)) return 'stack';
+  const status = inputs.ports.find(({ ifindex }) => ifindex === placement.port?.ifindex);
+  return status && status.xdp !== 'none' && !status.redirectRefused ? 'xdp' : 'stack';
 }
+
+const listed = (names: readonly string[]): string | null => (names.length === 0 ? null : names.join(', '));
 
 function byGroup(
   name: string,
@@ -141,7 +153,7 @@ export function lookup(inputs: LookupInputs, to: IpAddress, from: IpAddress | nu
 
 function byRoutes(inputs: LookupInputs, to: IpAddress, from: IpAddress | null): LookupAnswer {
   const base = { to: to.toString(), from: from?.toString() ?? null };
-  const found = match(inputs, to);
+  const found = match(inputs, to, from);
   if (!found) {
     return {
       ...base,

@@ -1,4 +1,5 @@
 /** Routes: struct rtmsg and RTA_* (<linux/rtnetlink.h>). */
+import type { RouteLeg } from '../../controller/ports.js';
 import { IpAddress, type Family } from '../../net/ip-address.js';
 import { Prefix } from '../../net/prefix.js';
 import { RTM_GETROUTE, RTPROT_DETOUR } from '../netlink/constants.js';
@@ -9,6 +10,7 @@ import { addressAttribute, addressFamilyOf, familyOf } from './family.js';
 const RTMSG_BYTES = 12;
 const RTM_F_CLONED = 0x200;
 const RTA_DST = 1;
+const RTA_SRC = 2;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
@@ -18,6 +20,8 @@ const RTA_TABLE = 15;
 const RTA_VIA = 18;
 const RTA_NH_ID = 30;
 const RTNH_F_ONLINK = 4;
+/** struct rtnexthop: u16 length, u8 flags, u8 weight - 1, s32 ifindex; attributes follow. */
+const RTNEXTHOP_BYTES = 8;
 const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_NOWHERE = 255;
 
@@ -31,6 +35,9 @@ const TYPE_NAMES = {
   7: 'unreachable',
   8: 'prohibit',
 } as const;
+/** One array for all routes that are no multipath routes: there may be a million. */
+const NO_LEGS: readonly RouteLeg[] = [];
+
 /** rtm_type of what Detour writes; 0 matches any type in a deletion. */
 const TARGET_TYPES = { any: 0, nexthop: 1, gateway: 1, blackhole: 6, unreachable: 7 } as const;
 
@@ -44,12 +51,16 @@ export interface RouteRecord {
   metric: number;
   scope: number;
   tos: number;
+  /** Source-specific (IPv6 subtrees): only packets from there take it; null: packets from everywhere. */
+  source: Prefix | null;
   /** Of a route with one next hop of its own; null for multipath, nexthop-object and typed routes. */
   ifindex: number | null;
   gateway: IpAddress | null;
   nexthopId: number | null;
   preferredSource: IpAddress | null;
   multipath: boolean;
+  /** Next hops of a multipath route; empty for every other route. */
+  legs: readonly RouteLeg[];
 }
 
 /** A route as Detour makes them. */
@@ -91,27 +102,48 @@ export function readRoute(payload: Buffer): RouteRecord | null {
   const family = familyOf(payload.readUInt8(0));
   if (family === null) return null;
   const prefixLength = payload.readUInt8(1);
-  if (prefixLength > (family === 4 ? 32 : 128)) return null;
+  const sourceLength = payload.readUInt8(2);
+  if (Math.max(prefixLength, sourceLength) > (family === 4 ? 32 : 128)) return null;
   const attributes = readAttributes(payload, RTMSG_BYTES);
   const type = TYPE_NAMES[payload.readUInt8(7) as keyof typeof TYPE_NAMES] ?? 'other';
   const nexthopId = u32Of(attributes, RTA_NH_ID);
-  const multipath = attributes.has(RTA_MULTIPATH);
+  const legs = attributes.get(RTA_MULTIPATH);
+  const multipath = legs !== undefined;
   // With net.ipv4.nexthop_compat_mode the kernel also spells out what the nexthop object leads to.
   const own = nexthopId === null && !multipath && !['blackhole', 'unreachable', 'prohibit'].includes(type);
   return {
-    prefix: Prefix.of(addressAttribute(attributes, RTA_DST, family) ?? IpAddress.unspecified(family), prefixLength),
+    prefix: prefixAttribute(attributes, RTA_DST, family, prefixLength),
     table: u32Of(attributes, RTA_TABLE) ?? payload.readUInt8(4),
     type,
     protocol: payload.readUInt8(5),
     metric: u32Of(attributes, RTA_PRIORITY) ?? 0,
     scope: payload.readUInt8(6),
     tos: payload.readUInt8(3),
+    source: sourceLength === 0 ? null : prefixAttribute(attributes, RTA_SRC, family, sourceLength),
     ifindex: own ? u32Of(attributes, RTA_OIF) : null,
     gateway: own ? readGateway(attributes, family) : null,
     nexthopId,
     preferredSource: addressAttribute(attributes, RTA_PREFSRC, family),
     multipath,
+    legs: legs && nexthopId === null ? readLegs(legs, family) : NO_LEGS,
   };
+}
+
+function prefixAttribute(attributes: Attributes, type: number, family: Family, length: number): Prefix {
+  return Prefix.of(addressAttribute(attributes, type, family) ?? IpAddress.unspecified(family), length);
+}
+
+/** RTA_MULTIPATH: one struct rtnexthop after the other, each padded to 4 bytes. */
+function readLegs(multipath: Buffer, family: Family): RouteLeg[] {
+  const legs: RouteLeg[] = [];
+  for (let at = 0; at + RTNEXTHOP_BYTES <= multipath.length;) {
+    const length = multipath.readUInt16LE(at);
+    if (length < RTNEXTHOP_BYTES || at + length > multipath.length) break;
+    const attributes = readAttributes(multipath.subarray(at, at + length), RTNEXTHOP_BYTES);
+    legs.push({ ifindex: multipath.readInt32LE(at + 4), gateway: readGateway(attributes, family) });
+    at += (length + 3) & ~3;
+  }
+  return legs;
 }
 
 /** RTA_VIA: a gateway of the other family (RFC 5549), after two bytes of address family. */

@@ -13,8 +13,9 @@ export interface RouteSlot {
 /** What a notification did: `ambiguous` means that only a dump tells. */
 export type RouteEffect = 'none' | 'changed' | 'ambiguous';
 
-export function routeSlotKey(route: Pick<RouteRecord, 'prefix' | 'metric' | 'tos'>): string {
-  return `${route.prefix.toString()} ${route.metric} ${route.tos}`;
+export function routeSlotKey(route: Pick<RouteRecord, 'prefix' | 'source' | 'metric' | 'tos'>): string {
+  const from = route.source === null ? '' : ` ${route.source.toString()}`;
+  return `${route.prefix.toString()} ${route.metric} ${route.tos}${from}`;
 }
 
 /** For Tracker: dumps come in the kernel's order. */

@@ -9,6 +9,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { native } from '../../../src/native.js';
 import type { KernelChange, KernelView } from '../../../src/controller/ports.js';
+import { hopsOf } from '../../../src/controller/facts.js';
 import { KernelState, type StateOptions } from '../../../src/kernel/view/view.js';
 import { kernelIsAtLeast } from '../../helpers/kernel-features.js';
 import { until } from '../../helpers/poll.js';
@@ -39,6 +40,13 @@ async function openState(options: Partial<StateOptions> = {}): Promise<KernelSta
   });
   open.push(state);
   return state;
+}
+
+/** "ifindex gateway" of every next hop of the default route, or of another one of table main. */
+function legs(state: KernelState, prefix: string): string[] {
+  const view = state.view();
+  const route = view.routes.find((one) => one.table === 254 && one.prefix.toString() === prefix);
+  return route ? hopsOf(route, view).map(({ ifindex, gateway }) => `${ifindex} ${gateway?.toString()}`) : [];
 }
 
 /** Waits until the view says the same as `ip`, and shows the difference if it never does. */
@@ -192,6 +200,51 @@ test('routes that vanish with their nexthop object without a message vanish from
   space.farIp('link set up1 down');
   await until(() => !there(), { what: 'the route to go' });
   await expectSameAsIp(state, ['routes']);
+});
+
+test.each([0, 1])(
+  'nexthop objects and groups lead to all their legs (net.ipv4.nexthop_compat_mode %i)',
+  async (compat) => {
+    space.sysctl('net.ipv4.nexthop_compat_mode', compat);
+    space.ip('nexthop add id 77 via 192.0.2.1 dev up0');
+    space.ip('nexthop add id 78 via 198.51.100.1 dev up1');
+    space.ip('nexthop add id 79 group 77/78');
+    space.ip('route add default nhid 79');
+    space.ip('route add 203.0.113.0/24 nhid 78');
+    const state = await openState();
+    const up0 = `${space.ifindexOf('up0')} 192.0.2.1`;
+    const up1 = `${space.ifindexOf('up1')} 198.51.100.1`;
+    expect([legs(state, '0.0.0.0/0'), legs(state, '203.0.113.0/24')]).toEqual([[up0, up1], [up1]]);
+    space.ip('nexthop replace id 78 via 198.51.100.9 dev up1');
+    await until(() => legs(state, '0.0.0.0/0')[1]?.endsWith('198.51.100.9') === true, { what: 'the new gateway' });
+    // Taken out of the group without a message.
+    space.farIp('link set up1 down');
+    await until(() => legs(state, '0.0.0.0/0').length === 1, { what: 'the leg to go' });
+    expect(legs(state, '0.0.0.0/0')).toEqual([up0]);
+  },
+);
+
+test('default routes of one metric that IPv6 merges into one keep the gateway of each interface', async () => {
+  space.ip('address add 2001:db8:2::2/64 dev up1 nodad');
+  const state = await openState();
+  space.ip('-6 route append default via 2001:db8:1::1 dev up0 metric 1024');
+  space.ip('-6 route append default via 2001:db8:2::1 dev up1 metric 1024');
+  const both = [`${space.ifindexOf('up0')} 2001:db8:1::1`, `${space.ifindexOf('up1')} 2001:db8:2::1`];
+  await until(() => JSON.stringify(legs(state, '::/0')) === JSON.stringify(both), { what: 'both gateways' });
+  space.ip('-6 route del default via 2001:db8:1::1 dev up0 metric 1024');
+  await until(() => legs(state, '::/0').length === 1, { what: 'one gateway' });
+  expect(legs(state, '::/0')).toEqual([both[1]]);
+});
+
+test('routes say for which sources and type of service they are', async () => {
+  space.ip('-6 route add default from fd01::/64 via 2001:db8:1::1 dev up0 metric 1024');
+  space.ip('route add default via 192.0.2.1 tos 0x10 metric 7');
+  const state = await openState();
+  const ofDefaults = state.view().routes.filter(({ prefix }) => prefix.length === 0);
+  expect(ofDefaults.map(({ source, tos }) => [source?.toString() ?? null, tos])).toEqual([
+    [null, 16],
+    ['fd01::/64', 0],
+  ]);
 });
 
 test('a route whose nexthop object somebody deletes vanishes from the view', async () => {

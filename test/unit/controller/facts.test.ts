@@ -3,6 +3,7 @@ import { allFacts } from '../../../src/controller/facts.js';
 import type { KernelView } from '../../../src/controller/ports.js';
 import { eventsBetween } from '../../../src/controller/sensing.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
+import { Prefix } from '../../../src/net/prefix.js';
 import { configOf } from '../../helpers/config.js';
 import { route, viewOf } from '../../helpers/fake-planes.js';
 
@@ -42,6 +43,23 @@ describe('facts of an uplink', () => {
     const view = viewOf(1, [via('10.0.1.9', 200), via('10.0.1.1', 100)]);
     expect(path(view, learning).gateway?.toString()).toBe('10.0.1.1');
     expect(path(viewOf(1), learning)).toMatchObject({ ready: false, gateway: null });
+  });
+
+  test('learn the gateway from the leg of a multipath route, or of a nexthop object, that is on the interface', () => {
+    const leg = (ifindex: number) => ({ ifindex, gateway: IpAddress.parse(`10.0.${ifindex}.1`) });
+    const legs = [leg(2), leg(1)];
+    expect(path(viewOf(1, [route('0.0.0.0/0', { ifindex: null, legs })]), learning).gateway?.toString()).toBe(
+      '10.0.1.1',
+    );
+    const byObject = viewOf(1, [route('0.0.0.0/0', { ifindex: null, nexthopId: 7 })]);
+    expect(path({ ...byObject, nexthops: new Map([[7, legs]]) }, learning).gateway?.toString()).toBe('10.0.1.1');
+    expect(path(byObject, learning).gateway).toBe(null);
+  });
+
+  test('learn the gateway from a source-specific default route only if there is no other', () => {
+    const specific = { ...via('10.0.1.9', 1), source: Prefix.parse('10.7.0.0/16') };
+    expect(path(viewOf(1, [specific, via('10.0.1.1', 100)]), learning).gateway?.toString()).toBe('10.0.1.1');
+    expect(path(viewOf(1, [specific]), learning).gateway?.toString()).toBe('10.0.1.9');
   });
 
   test.each([

@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { allFacts } from '../../../src/controller/facts.js';
 import { lookup } from '../../../src/controller/lookup.js';
 import type { LookupInputs } from '../../../src/controller/lookup.js';
-import type { KernelRoute } from '../../../src/controller/ports.js';
+import type { KernelRoute, PortStatus } from '../../../src/controller/ports.js';
 import type { LookupAnswer } from '../../../src/controller/service.js';
 import type { GroupView, PathView } from '../../../src/engine/types.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
+import { Prefix } from '../../../src/net/prefix.js';
 import { configOf } from '../../helpers/config.js';
 import { foreignRule, route, viewOf } from '../../helpers/fake-planes.js';
 
@@ -39,7 +40,9 @@ function inputs(routes: KernelRoute[] = [], active: string[] = ['a'], config = c
   const view = viewOf(2, routes);
   const order = [[{ uplink: 'a', weight: 1 }], [{ uplink: 'b', weight: 1 }]];
   const group: GroupView = { group: 'net', family: 4, order, active, forced: null, cause: '' };
-  return { config, view, facts: allFacts(config, view), groups: [group], paths: [path('a'), path('b')] };
+  const paths = [path('a'), path('b')];
+  const ports = [1, 2].map((n): PortStatus => ({ ifindex: n, name: `eth${n}`, xdp: 'native', reason: null }));
+  return { config, view, facts: allFacts(config, view), groups: [group], paths, ports };
 }
 
 const ask = (given: LookupInputs, to: string): LookupAnswer => lookup(given, IpAddress.parse(to), null);
@@ -93,6 +96,26 @@ describe('what a packet meets', () => {
       '203.0.113.0/24 kernel unreachable null null null none',
     ],
     [
+      'a route for a type of service only: not this packet',
+      [route('0.0.0.0/0', { metric: 1, tos: 16, ...via('10.0.2.9', 2) })],
+      '203.0.113.1',
+      '0.0.0.0/0 group net a eth1 10.0.1.1 xdp',
+    ],
+    [
+      'a multipath route of others',
+      [
+        route('203.0.113.0/24', {
+          ifindex: null,
+          legs: [
+            { ifindex: 1, gateway: IpAddress.parse('10.0.1.9') },
+            { ifindex: 2, gateway: IpAddress.parse('10.0.2.9') },
+          ],
+        }),
+      ],
+      '203.0.113.1',
+      '203.0.113.0/24 kernel unicast null eth1, eth2 10.0.1.9, 10.0.2.9 xdp',
+    ],
+    [
       'a route by an interface that is not configured',
       [route('203.0.113.0/24', { ifindex: 77 })],
       '203.0.113.1',
@@ -122,6 +145,22 @@ describe('what a packet meets', () => {
     const given = inputs();
     const answer = ask({ ...given, paths: [path('a', { state: 'down', kept: 'the last good one' })] }, '203.0.113.1');
     expect(answer.why.at(-1)).toBe('a is down: the last good one');
+  });
+
+  test('a source-specific route of others, whatever its metric, for its sources alone', () => {
+    const source = Prefix.parse('fd01::/64');
+    const given = inputs([route('::/0', { metric: 1024, source, ...via('fd03::1', 2) })]);
+    const from = (address: string): string | null =>
+      lookup(given, IpAddress.parse('2001:db8::1'), IpAddress.parse(address)).gateway;
+    expect([from('fd01::7'), from('fd02::7')]).toEqual(['fd03::1', null]);
+  });
+
+  test.each<[string, PortStatus[]]>([
+    ['nothing attached', []],
+    ['the program refused', [{ ifindex: 1, name: 'eth1', xdp: 'none', reason: 'no' }]],
+    ['a device that takes no frames', [{ ifindex: 1, name: 'eth1', xdp: 'native', reason: '', redirectRefused: true }]],
+  ])('%s: the stack', (_what, ports) => {
+    expect(ask({ ...inputs(), ports }, '203.0.113.1').forwardedBy).toBe('stack');
   });
 
   test.each([

@@ -3,6 +3,7 @@ import { NameIndex } from '../../../src/controller/ids.js';
 import type { Inputs } from '../../../src/controller/intents.js';
 import type { KernelRoute } from '../../../src/controller/ports.js';
 import { routeIntents, routeProblems } from '../../../src/controller/routes.js';
+import { Prefix } from '../../../src/net/prefix.js';
 import { configOf } from '../../helpers/config.js';
 import { foreignRule, route, viewOf } from '../../helpers/fake-planes.js';
 
@@ -51,6 +52,15 @@ describe('routes of the data plane', () => {
     expect(kinds(route('0.0.0.0/0', { metric }))).toEqual({ ...ours, '0.0.0.0/0': kind });
     const problem = routeProblems(inputs([route('0.0.0.0/0', { metric })])).get('0.0.0.0/0');
     expect(problem !== undefined).toBe(kind === 'fib');
+  });
+
+  it.each([
+    ['a source', { source: Prefix.parse('10.7.0.0/16') }, 'from 10.7.0.0/16'],
+    ['a type of service', { tos: 0x10 }, 'for TOS 0x10'],
+  ])('of one prefix: a foreign route for %s comes before ours whatever its metric', (_what, change, said) => {
+    const foreign = route('0.0.0.0/0', { metric: 1024, ...change });
+    expect(kinds(foreign)).toEqual({ ...ours, '0.0.0.0/0': 'fib' });
+    expect(routeProblems(inputs([foreign])).get('0.0.0.0/0')).toContain(said);
   });
 
   it('of another table do not outrank ours', () => {

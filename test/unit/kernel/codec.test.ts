@@ -111,6 +111,8 @@ const ROWS: { name: string; read: (payload: Buffer) => unknown; hex: string; exp
       metric: 100,
       scope: 0,
       tos: 0,
+      source: null,
+      legs: [],
       ifindex: null,
       gateway: null,
       nexthopId: 9,
@@ -130,6 +132,8 @@ const ROWS: { name: string; read: (payload: Buffer) => unknown; hex: string; exp
       metric: 5,
       scope: 0,
       tos: 0,
+      source: null,
+      legs: [],
       ifindex: 3,
       gateway: '192.0.2.1',
       nexthopId: null,
@@ -267,6 +271,7 @@ describe('what is written can be read back', () => {
 
   test.each<Partial<RuleSpec>>([
     { mark: 0x6800 },
+    { oifname: 'wan0' },
     { source: IpAddress.parse('2001:db8:1::2') },
     { source: IpAddress.parse('2001:db8:1::2'), table: 254, suppressPrefixLength: 0 },
   ])('rule %j, as the text that the reconciler compares', (changed) => {
@@ -276,6 +281,7 @@ describe('what is written can be read back', () => {
       table: 6801,
       mark: null,
       source: null,
+      oifname: null,
       suppressPrefixLength: null,
       ...changed,
     };

@@ -85,6 +85,8 @@ export class ModelKernel {
       protocol: 68,
       scope: 0,
       tos: 0,
+      source: null,
+      legs: [],
       ifindex: target.kind === 'gateway' ? target.ifindex : null,
       gateway: target.kind === 'gateway' ? target.gateway : null,
       nexthopId: target.kind === 'nexthop' ? target.id : null,

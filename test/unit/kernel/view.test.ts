@@ -288,6 +288,8 @@ describe('a route notification', () => {
     metric: 0,
     scope: 0,
     tos: 0,
+    source: null,
+    legs: [],
     ifindex: 1,
     gateway: null,
     nexthopId: null,
