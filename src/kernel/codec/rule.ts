@@ -81,13 +81,15 @@ const NAMED_ATTRIBUTES: ReadonlySet<number> = new Set([
   FRA_DPORT_RANGE,
 ]);
 
-/** A rule as Detour makes them: `lookup table`, for a mark or for a source address. */
+/** A rule as Detour makes them: `lookup table`, for a mark, a source address or a bound socket. */
 export interface RuleSpec {
   family: Family;
   priority: number;
   table: number;
   mark: number | null;
   source: IpAddress | null;
+  /** Name of the interface that a socket of this machine is bound to; null: bound or not. */
+  oifname: string | null;
   /** Routes of this prefix length or shorter are not taken from the table; null: all are. */
   suppressPrefixLength: number | null;
 }
@@ -140,8 +142,9 @@ export function readRule(payload: Buffer): RuleRecord | null {
 export function ruleText(rule: RuleSpec): string {
   const source = rule.source ? rule.source.toString() : 'all';
   const mark = rule.mark === null ? '' : ` fwmark 0x${rule.mark.toString(16)}`;
+  const oif = rule.oifname === null ? '' : ` oif ${rule.oifname}`;
   const suppress = rule.suppressPrefixLength === null ? '' : ` suppress_prefixlength ${rule.suppressPrefixLength}`;
-  return `ipv${rule.family}: ${rule.priority}: from ${source}${mark} lookup ${tableName(rule.table)}${suppress}`;
+  return `ipv${rule.family}: ${rule.priority}: from ${source}${mark}${oif} lookup ${tableName(rule.table)}${suppress}`;
 }
 
 export function writeRule(writer: MessageWriter, rule: RuleSpec): void {
@@ -154,6 +157,7 @@ export function writeRule(writer: MessageWriter, rule: RuleSpec): void {
   writer.attributeU8(FRA_PROTOCOL, RTPROT_DETOUR);
   if (rule.source) writer.attribute(FRA_SRC, rule.source.bytes);
   if (rule.mark !== null) writer.attributeU32(FRA_FWMARK, rule.mark);
+  if (rule.oifname !== null) writer.attributeString(FRA_OIFNAME, rule.oifname);
   if (rule.suppressPrefixLength !== null) writer.attributeU32(FRA_SUPPRESS_PREFIXLEN, rule.suppressPrefixLength);
 }
 

@@ -101,19 +101,42 @@ function uplinkRoutes(path: FibPathIntent, config: KernelConfig): WantedRoute[] 
 }
 
 /**
- * Marked packets go to the uplink's table whatever else there is. Packets from the uplink's address do so, too, but
- * only where the main table has nothing better than a default route: answers from that address to a host on the LAN
- * must find the LAN.
+ * In the order of their priorities, all uplinks' of one kind together:
+ *
+ *     +0  fwmark MARK                         the uplink's table, whatever else there is
+ *     +1  oif IFACE    main, no default       a socket bound to the interface (SO_BINDTODEVICE, ping -I) ...
+ *     +2  oif IFACE    the uplink's table     ... leaves by it through its gateway, active or not
+ *     +3  from ADDRESS main, no default       packets from the uplink's address ...
+ *     +4  from ADDRESS the uplink's table     ... likewise
+ *
+ * "main, no default": where the main table has something better than a default route, that counts; answers from the
+ * uplink's address to a host on the LAN must find the LAN. (So does a configured prefix that is no default route: IPv4
+ * passes over it for a bound socket, IPv6 only while the socket has no source address.) Without the `oif` rules a bound socket would find the group's
+ * route, none of whose next hops is on its interface. They come before those by address: the interface is the narrower
+ * wish. Forwarded packets have no `oif` when they are looked up.
  */
 function uplinkRules(path: FibPathIntent, config: KernelConfig): RuleSpec[] {
-  const { family, source, uplinkIndex } = path;
+  const { family, source, uplinkIndex, ifname } = path;
   const table = config.uplinkTableBase + uplinkIndex;
   const priority = config.rulePriority;
-  const rule: RuleSpec = { family, priority, table, mark: null, source: null, suppressPrefixLength: null };
-  const rules: RuleSpec[] = [{ ...rule, mark: config.markBase + uplinkIndex }];
+  const rule: RuleSpec = {
+    family,
+    priority,
+    table,
+    mark: null,
+    source: null,
+    oifname: null,
+    suppressPrefixLength: null,
+  };
+  const nearer = { table: RT_TABLE_MAIN, suppressPrefixLength: 0 };
+  const rules: RuleSpec[] = [
+    { ...rule, mark: config.markBase + uplinkIndex },
+    { ...rule, priority: priority + 1, oifname: ifname, ...nearer },
+    { ...rule, priority: priority + 2, oifname: ifname },
+  ];
   if (source) {
-    rules.push({ ...rule, priority: priority + 1, source, table: RT_TABLE_MAIN, suppressPrefixLength: 0 });
-    rules.push({ ...rule, priority: priority + 2, source });
+    rules.push({ ...rule, priority: priority + 3, source, ...nearer });
+    rules.push({ ...rule, priority: priority + 4, source });
   }
   return rules;
 }

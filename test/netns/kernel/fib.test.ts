@@ -81,6 +81,7 @@ function intent(family: Family, active: 'wan0' | 'wan1' | 'both' | 'none' = 'wan
       uplink,
       family,
       ifindex: space.ifindexOf(uplink),
+      ifname: uplink,
       gateway: IpAddress.parse(ADDRESSES[family][uplink][0]),
       source: IpAddress.parse(ADDRESSES[family][uplink][1]),
       usable: usable(uplink),
@@ -158,6 +159,21 @@ for (const family of [4, 6] as const) {
       expect(wayTo(family, ' mark 0x6801')).toBe('wan1');
       space.ip(`-${family} route add ${ADDRESSES[family].to} via ${ADDRESSES[family].wan0[0]} dev wan0`);
       expect(wayTo(family, ' mark 0x6801')).toBe('wan1');
+    });
+
+    test('a socket bound to an uplink leaves by it through its gateway, active or not, and reaches its own network', async () => {
+      await fib.applyFib(intent(family));
+      const { to, wan0, wan1 } = ADDRESSES[family];
+      const way = (address: string, device: string): unknown[] => {
+        const [route] = space.json<{ dev?: string; gateway?: string }>(`route get ${address} oif ${device}`);
+        return [route?.dev, route?.gateway];
+      };
+      expect(way(to, 'wan0')).toEqual(['wan0', wan0[0]]);
+      expect(way(to, 'wan1')).toEqual(['wan1', wan1[0]]);
+      expect(way(wan1[0], 'wan1')).toEqual(['wan1', undefined]);
+      const elsewhere = family === 4 ? '203.0.112.9' : '2001:db8:e::9';
+      space.farIp(`address add ${elsewhere}/${family === 4 ? 32 : 128} dev lo`);
+      expect(space.exec(`ping -${family} -c 1 -W 5 -I wan1 ${elsewhere}`)).toContain(' 0% packet loss');
     });
 
     test('a switch moves every prefix at once, and the next apply agrees with it', async () => {

@@ -44,6 +44,7 @@ function intentOf(shape: Shape): FibIntent {
       uplink: `wan${uplinkIndex}`,
       family,
       ifindex: 10 + uplinkIndex,
+      ifname: `wan${uplinkIndex}`,
       gateway: address(family, shape.gateway + uplinkIndex),
       source: shape.sourced ? address(family, 100 + uplinkIndex) : null,
       usable,
@@ -125,11 +126,16 @@ describe('derivation', () => {
   test('rules need a source only for source-bound traffic', () => {
     const rules = (sourced: boolean): string[] =>
       derived(intentOf({ ...SHAPE, sourced, usable: [true] })).rules.map(ruleText);
-    expect(rules(false)).toEqual(['ipv4: 6800: from all fwmark 0x6800 lookup 6800']);
-    expect(rules(true)).toEqual([
+    const always = [
       'ipv4: 6800: from all fwmark 0x6800 lookup 6800',
-      'ipv4: 6801: from 192.0.2.100 lookup main suppress_prefixlength 0',
-      'ipv4: 6802: from 192.0.2.100 lookup 6800',
+      'ipv4: 6801: from all oif wan0 lookup main suppress_prefixlength 0',
+      'ipv4: 6802: from all oif wan0 lookup 6800',
+    ];
+    expect(rules(false)).toEqual(always);
+    expect(rules(true)).toEqual([
+      ...always,
+      'ipv4: 6803: from 192.0.2.100 lookup main suppress_prefixlength 0',
+      'ipv4: 6804: from 192.0.2.100 lookup 6800',
     ]);
   });
 

@@ -44,6 +44,7 @@ function intent(active: Members, gateway: number): FibIntent {
       uplink: `wan${uplinkIndex}`,
       family: 4,
       ifindex: 10 + uplinkIndex,
+      ifname: `wan${uplinkIndex}`,
       gateway: IpAddress.parse(`192.0.2.${gateway + uplinkIndex}`),
       source: null,
       usable: true,

@@ -58,6 +58,7 @@ function intentOf({ family, gateways, usable, members, active, prefixes }: Shape
               uplink: `wan${uplinkIndex}`,
               family,
               ifindex: 10 + uplinkIndex,
+              ifname: `wan${uplinkIndex}`,
               gateway: address(family, gateway),
               source: null,
               usable: usable[uplinkIndex] ?? true,
