@@ -17,7 +17,7 @@ export const errorCatalogue = {
   CONFIG_UNREADABLE: { message: 'cannot read {file}: {reason}', status: 422, exit: 2 },
   USAGE: { message: '{reason}', status: 400, exit: 64 },
   REQUEST_INVALID: { message: '{where}: {reason}', status: 400, exit: 64 },
-  UNAUTHORIZED: { message: 'a bearer token is needed: send "Authorization: Bearer <token>"', status: 401, exit: 77 },
+  UNAUTHORIZED: { message: '{reason}: send "Authorization: Bearer <token>"', status: 401, exit: 77 },
   NOT_FOUND: { message: 'nothing at {path}; see /openapi.json', status: 404, exit: 1 },
   METHOD_NOT_ALLOWED: { message: '{method} is not possible at {path}, only {allowed}', status: 405, exit: 64 },
   MEDIA_TYPE_UNSUPPORTED: { message: 'bodies are "application/json", not "{type}"', status: 415, exit: 64 },

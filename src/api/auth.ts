@@ -11,7 +11,8 @@ export function requireToken(token: string): onRequestHookHandler {
     // Digests have one length: the comparison tells neither the token's bytes nor how many there are.
     if (match !== null && timingSafeEqual(digest(match[1]!), wanted)) return done();
     reply.header('www-authenticate', 'Bearer realm="detour"');
-    done(new DetourError('UNAUTHORIZED'));
+    const reason = match === null ? 'a bearer token is needed' : 'the bearer token is not the right one';
+    done(new DetourError('UNAUTHORIZED', { reason }));
   };
 }
 

@@ -107,6 +107,9 @@ export class ApiClient {
           { what: `connecting to ${socket}`, remedy: socketRemedy(socket) },
           { cause: error },
         );
+      case 'EPROTO':
+      case 'ERR_SSL_WRONG_VERSION_NUMBER':
+        return new DetourError('USAGE', { reason: notTls(socket) }, { cause: error });
       case 'ABORT_ERR':
         return error;
       case undefined:
@@ -115,6 +118,10 @@ export class ApiClient {
     }
   }
 }
+
+/** Nobody answers with TLS there. A proxy in front of the API may; the API itself does not. */
+const notTls = (origin: string): string =>
+  `${origin} does not speak https, as the API by itself does not: --url ${origin.replace(/^https:/, 'http:')}`;
 
 async function readAll(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

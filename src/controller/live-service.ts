@@ -2,6 +2,7 @@
 import type { GroupConfig } from '../config/types.js';
 import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
+import { ailments } from './ailments.js';
 import type { Controller } from './controller.js';
 import { bypassNotes } from './bypasses.js';
 import { netfilterNotes } from './forwarder.js';
@@ -64,7 +65,7 @@ export class LiveService implements ControllerService {
       run: c.events.run,
       status: healthStatus({ groups: inputs.groups, paths: inputs.paths, allDown, problems }),
       mode: c.config.mode,
-      problems: [...problems, ...notes],
+      problems: [...problems, ...ailments(inputs), ...notes],
       families: allDown,
       uptimeMs: Math.round((c.planes.clock.nowUs() - c.startedUs) / US_PER_MS),
     };

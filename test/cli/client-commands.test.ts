@@ -111,7 +111,15 @@ test('over TCP it needs the token, from the option or from the environment', asy
   const without = await runInProcess(['uplinks', '--url', controller.url]);
   expect(without).toMatchObject({ code: 77, stderr: expect.stringContaining('a bearer token is needed') });
   const wrong = await runInProcess(['uplinks', '--url', controller.url, '--token', 'wrong']);
-  expect(wrong.code).toBe(77);
+  expect(wrong).toMatchObject({ code: 77, stderr: expect.stringContaining('the bearer token is not the right one') });
+  const tls = await runInProcess([
+    'uplinks',
+    '--url',
+    controller.url.replace('http:', 'https:'),
+    '--token',
+    TEST_TOKEN,
+  ]);
+  expect(tls).toMatchObject({ code: 64, stderr: expect.stringContaining(`: --url ${controller.url}\n`) });
   const withOption = await runInProcess(['uplinks', '--url', controller.url, '--token', TEST_TOKEN]);
   expect(withOption.code).toBe(0);
   vi.stubEnv('DETOUR_TOKEN', TEST_TOKEN);

@@ -3,6 +3,7 @@
  * (a degraded path, a kept one, an interface served by the stack, a route with a problem), commands that do what
  * the real ones do to the views, an event log with a limit, and a clock that stands still until it is moved.
  */
+import { ailments } from '../../src/controller/ailments.js';
 import type {
   ControllerService,
   EventEntry,
@@ -192,7 +193,10 @@ export class FakeService implements ControllerService {
     run: '',
     status: 'degraded',
     mode: 'active',
-    problems: ['uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)'],
+    problems: [
+      ...ailments({ groups: initialGroups(), paths: initialUplinks().flatMap(({ paths }) => paths) }),
+      'uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)',
+    ],
     families: ([4, 6] as const).map((family) => ({
       family,
       suspected: false,

@@ -88,12 +88,14 @@ describe('status', () => {
 
   it('in observe mode says at the top that nothing is changed, and not of each uplink', () => {
     const service = new FakeService();
-    Object.assign(service.summary, { mode: 'observe', problems: [] });
+    const onlyPaths = ['lte IPv6 is down: icmp-1: lost'];
+    Object.assign(service.summary, { mode: 'observe', problems: onlyPaths });
     const reason = 'mode is observe: Detour changes nothing';
     for (const uplink of service.uplinkList) uplink.forwarding = { by: 'stack', reason };
     const lines = renderStatus(snapshotOf(service), plain);
     expect(lines[0]).toContain('observing only: no routes written, nothing forwarded');
     expect(lines.join('\n')).not.toContain('mode is observe');
+    expect(lines.join('\n')).not.toContain('lte IPv6 is down');
   });
 
   it('shows rates against an earlier snapshot, and none when the counter began anew', () => {

@@ -28,7 +28,7 @@ export function renderStatus(
   earlier: EarlierSnapshot | null = null,
 ): string[] {
   const sections = [
-    headline(snapshot.health, options),
+    headline(withoutPaths(snapshot), options),
     ...pathSections(snapshot.uplinks, options, earlier),
     snapshot.groups.length === 0 ? [] : groupTable(withoutPathCauses(snapshot), options),
     servedByStack(snapshot, options),
@@ -143,6 +143,13 @@ function withoutPathCauses({ uplinks, groups }: StatusSnapshot): GroupResource[]
     const told = paths.find(({ family, cause }) => family === group.family && group.cause.endsWith(`: ${cause}`));
     return told ? { ...group, cause: group.cause.slice(0, -`: ${told.cause}`.length) } : group;
   });
+}
+
+/** Problems that the table of paths says with more figures. */
+function withoutPaths({ health, uplinks }: StatusSnapshot): HealthResource {
+  const told = uplinks.flatMap(({ name, paths }) => paths.map(({ family }) => `${name} ${familyName(family)} is `));
+  const isTold = (problem: string): boolean => told.some((start) => problem.startsWith(start));
+  return { ...health, problems: health.problems.filter((problem) => !isTold(problem)) };
 }
 
 /** What XDP does not serve as well as it could, each with its reason, unless the head of the page says so already. */

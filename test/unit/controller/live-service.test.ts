@@ -14,16 +14,19 @@ const UPLINKS = `uplinks:
 let controller: Controller;
 afterEach(() => controller.close());
 
-async function health(head = ''): Promise<ReturnType<LiveService['health']>> {
+/** @param uplinks those of the configuration; the path of `a` is waited for */
+async function health(head = '', uplinks = UPLINKS): Promise<ReturnType<LiveService['health']>> {
   const foreignRules = [foreignRule('ipv4: 7: from all fwmark 0x1 lookup 7')];
-  controller = new Controller(configOf(head + UPLINKS), {
+  controller = new Controller(configOf(head + uplinks), {
     plane: new FakePlane(),
     fib: fakeFib({ ...viewOf(1), foreignRules }),
     telemetry: new GoodTelemetry(),
     clock: systemClock,
   });
   await controller.start();
-  await until(() => controller.paths().every((path) => path.alive), { what: 'the path alive' });
+  await until(() => controller.paths().every((path) => path.alive || path.state === 'down'), {
+    what: 'the path alive',
+  });
   return new LiveService(controller).health();
 }
 
@@ -36,6 +39,19 @@ describe('health', () => {
       expect.stringMatching(
         /^the policy rule "ipv4: 7: from all fwmark 0x1 lookup 7" is not Detour's .*\(ip rule del\)/,
       ),
+    ]);
+  });
+
+  it('names the path that makes it degraded, and the group that carries nothing', async () => {
+    const gone = `${UPLINKS}  b: {interface: eth9, gateway: 10.0.9.1}
+groups: {net: {tiers: [[a]]}, rest: {tiers: [[b]]}}
+routes: [{to: 0.0.0.0/0, group: net}, {to: 192.0.2.0/24, group: rest}]
+`;
+    const { status, problems } = await health('mode: observe\n', gone);
+    expect(status).toBe('degraded');
+    expect(problems).toEqual([
+      'group rest carries no IPv4 traffic: none of its uplinks can be used',
+      'b IPv4 is down: link down: interface eth9 does not exist',
     ]);
   });
 
