@@ -5,8 +5,9 @@
 import { setPriority } from 'node:os';
 import { listen } from './api/listen.js';
 import type { ApiListeners } from './api/listen.js';
-import { checkInterfaces, ConfigError, describeDiff, diffConfigs, loadConfig } from './config/index.js';
+import { checkInterfaces, ConfigError, describeDiff, diffConfigs, formatProblem, loadConfig } from './config/index.js';
 import type { Config, LoadedConfig } from './config/index.js';
+import { ailments } from './controller/ailments.js';
 import { Controller } from './controller/controller.js';
 import type { Planes } from './controller/controller.js';
 import { LateService } from './controller/late-service.js';
@@ -136,7 +137,15 @@ export async function run(options: RunOptions): Promise<void> {
     const failures = await closing.all();
     if (!(error instanceof Stopped)) throw error;
     if (failures[0] !== undefined) throw new DetourError('STOP_INCOMPLETE', { problem: failures[0] });
+    log('info', `ended: ${whatBecame((controller as Controller | null)?.config ?? null)}`);
   }
+}
+
+/** Of what was written. @param config null: nothing had been written */
+function whatBecame(config: Config | null): string {
+  if (config === null) return 'nothing had been changed';
+  const parts = config.mode === 'observe' ? 'programs and maps' : 'routes, rules, programs and maps';
+  return config.kernel.keepOnExit ? `${parts} stay, as kernel.keep_on_exit says` : `${parts} are withdrawn`;
 }
 
 const ignore = (): void => undefined;
@@ -183,7 +192,9 @@ function announce(log: Log, api: ApiListeners, controller: Controller, service: 
   const mode =
     controller.config.mode === 'observe' ? 'observing only: no routes written, nothing forwarded' : 'forwarding';
   log('info', `ready, ${mode}; API at ${api.addresses.join(', ') || 'nowhere'}`);
-  for (const problem of service.health().problems) log('warn', problem);
+  // Of paths and groups the events tell, and just now none is judged.
+  const told = new Set(ailments({ groups: controller.groups(), paths: controller.paths() }));
+  for (const problem of service.health().problems) if (!told.has(problem)) log('warn', problem);
 }
 
 /** A file that is wrong changes nothing: the running configuration stays. */
@@ -193,9 +204,9 @@ function reload(file: string, controller: Controller, fib: KernelFib, log: Log):
     requireInterfaces(loaded, fib, controller.config, log);
     const diff = diffConfigs(controller.config, loaded.config);
     controller.reconfigure(loaded.config);
-    log('info', `reloaded ${file}: ${describeDiff(diff).join('; ')}`);
+    log('info', `reloaded ${file}: ${describeDiff(diff).join('; ') || 'nothing has changed'}`);
   } catch (error) {
-    const problems = error instanceof ConfigError ? error.problems.map((p) => `${p.file}:${p.line}: ${p.message}`) : [];
+    const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [];
     log('error', `not reloaded, the running configuration stays: ${[messageOf(error), ...problems].join('; ')}`);
   }
 }

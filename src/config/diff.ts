@@ -60,7 +60,7 @@ export function describeDiff(diff: ConfigDiff): string[] {
   const named = (kind: string, { added, removed, changed }: NamedDiff): string[] => [
     ...added.map((name) => `${kind} ${name} added`),
     ...removed.map((name) => `${kind} ${name} removed`),
-    ...changed.map(({ name, fields }) => `${kind} ${name}: ${fields.join(', ')} changed`),
+    ...changed.map(({ name, fields }) => `${kind} ${name}: ${fields.map(keyOf).join(', ')} changed`),
   ];
   const { routes } = diff;
   return [
@@ -70,10 +70,17 @@ export function describeDiff(diff: ConfigDiff): string[] {
     ...(routes.added.length + routes.removed.length > 0
       ? [`routes: ${routes.added.length} added, ${routes.removed.length} removed`]
       : []),
-    ...diff.live.map((field) => `${field} changed`),
-    ...diff.needsRestart.map((field) => `${field} changed: takes effect after a restart`),
+    ...diff.live.map((field) => `${keyOf(field)} changed`),
+    ...diff.needsRestart.map((field) => `${keyOf(field)} changed: takes effect after a restart`),
   ];
 }
+
+/** Where the Config has one value for each family, the file has one key. */
+const renamed: Readonly<Record<string, string>> = { gateways: 'gateway', sources: 'source' };
+
+/** "dataplane.pinPath" -> "dataplane.pin_path": what the file calls it. */
+const keyOf = (field: string): string =>
+  renamed[field] ?? field.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
 
 function diffNames<T extends { name: string }>(
   before: readonly T[],

@@ -29,8 +29,9 @@ describe('the difference between two configurations', () => {
     [
       'two fields of an uplink',
       BASE.replace('wwan0}', 'wwan1, hold_down_ms: 1}'),
-      ['uplink lte: interface, holdDownMs changed'],
+      ['uplink lte: interface, hold_down_ms changed'],
     ],
+    ['the gateway', BASE.replace('wwan0}', 'wwan0, gateway: 192.0.2.1}'), ['uplink lte: gateway changed']],
     [
       'a limit that is new',
       BASE.replace('wwan0}', 'wwan0, limits: {loss_percent: 5}}'),
@@ -61,13 +62,13 @@ describe('the difference between two configurations', () => {
     ],
     ['the mode', `${BASE}mode: observe`, ['mode changed']],
     ['the level of the log', `${BASE}log: {level: debug}`, ['log.level changed']],
-    ['what stays after a stop', `${BASE}kernel: {keep_on_exit: true}`, ['kernel.keepOnExit changed']],
+    ['what stays after a stop', `${BASE}kernel: {keep_on_exit: true}`, ['kernel.keep_on_exit changed']],
     ['the metric', `${BASE}kernel: {metric: 11}`, ['kernel.metric changed: takes effect after a restart']],
     ['the socket', `${BASE}api: {socket: /run/x}`, ['api.socket changed: takes effect after a restart']],
     [
       'the size of the table',
       `${BASE}dataplane: {max_routes: 10}`,
-      ['dataplane.maxRoutes changed: takes effect after a restart'],
+      ['dataplane.max_routes changed: takes effect after a restart'],
     ],
   ])('%s', (_, after, expected) => {
     expect(changes(after)).toEqual(expected);
