@@ -45,7 +45,7 @@ export const errorCatalogue = {
   NETLINK_REFUSED: { message: 'the kernel refused {what}: {detail}', status: 500, exit: 70 },
   STOP_INCOMPLETE: {
     message:
-      'stopped, but {problem}; "detour unload" takes away programs and maps that stay, the next "detour run" all the rest: ' +
+      'stopped, but {problem}; "detour unload" takes away what stays, and the next "detour run" takes it over: ' +
       'see "ip route show table all proto 68"',
     status: 500,
     exit: 70,

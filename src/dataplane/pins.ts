@@ -1,5 +1,5 @@
 /** Names below the pin directory, and what is done with them without any other state: this is also the crash clean-up. */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DetourError } from '../errors.js';
 import { BpfLink, isBpffs } from '../libbpf/index.js';
@@ -41,7 +41,8 @@ export class PinDirectory {
     if (!isBpffs(parent)) {
       throw new DetourError('KERNEL_FEATURE_MISSING', {
         feature: `bpffs at ${this.path}`,
-        remedy: 'mount it: mount -t bpf bpf /sys/fs/bpf (or set dataplane.pin_path below a mounted one)',
+        remedy:
+          'mount it: mount -t bpf bpf /sys/fs/bpf (or set dataplane.pin_path below a mounted one); "ip netns exec" hides it, "nsenter --net=/run/netns/NAME" does not',
       });
     }
     try {
@@ -106,6 +107,40 @@ export class PinDirectory {
  */
 export function unload(pinPath: string): string[] {
   return new PinDirectory(pinPath).removeAll();
+}
+
+/** How deep below the root of a bpffs directories of pins are looked for. */
+const SEARCHED_DEPTH = 3;
+
+/** Directories of every mounted bpffs that hold links of ours, also those of controllers of other namespaces. */
+export function pinDirectories(): string[] {
+  const found = new Set<string>();
+  const search = (directory: string, depth: number): void => {
+    let entries;
+    try {
+      entries = readdirSync(directory, { withFileTypes: true });
+    } catch (error) {
+      // Somebody else's, or gone since it was listed.
+      if (isRefusal(error) || (error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    for (const entry of entries) {
+      if (entry.name.startsWith(LINK_PREFIX)) found.add(directory);
+      else if (entry.isDirectory() && depth < SEARCHED_DEPTH) search(join(directory, entry.name), depth + 1);
+    }
+  };
+  for (const root of bpffsMounts()) search(root, 0);
+  return [...found].sort();
+}
+
+/** Mount points of type bpf; a blank in a path is written as \040 (proc(5), mountinfo). */
+function bpffsMounts(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(' - bpf '))
+    .map((line) =>
+      line.split(' ')[4]!.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))),
+    );
 }
 
 /** The file system's permissions say no. */

@@ -111,7 +111,7 @@ test('planes that fail to close keep neither the others nor the socket nor the l
     code: 70,
     line:
       'detour: stopped, but closing controller failed: the kernel refused the withdrawal: delete route a: EPERM; ' +
-      'the pins are gone; "detour unload" takes away programs and maps that stay, the next "detour run" all the rest: ' +
+      'the pins are gone; "detour unload" takes away what stays, and the next "detour run" takes it over: ' +
       'see "ip route show table all proto 68"',
   });
   expect(said('error closing controller failed: the kernel refused the withdrawal')).toBe(true);
@@ -184,6 +184,41 @@ test('a reload during the start is done when it is ready', async () => {
   expect(said('reloaded')).toBe(false);
   finish();
   await saying('reloaded');
+  stop('SIGTERM');
+  await running;
+});
+
+test('a reload that changes nothing says so, and of a wrong file the log says where and which key', async () => {
+  const running = start();
+  await saying('ready, forwarding');
+  reload();
+  expect(lines.at(-1)).toBe(`info reloaded ${file}: nothing has changed`);
+  configure('info', 'decision: {minimum_agreing: 1}\n');
+  reload();
+  expect(lines.at(-1)).toMatch(
+    /^error not reloaded, the running configuration stays: 1 error.*yaml:5:12: decision\.min/,
+  );
+  stop('SIGTERM');
+  await running;
+});
+
+test.each([
+  ['', 'routes, rules, programs and maps are withdrawn'],
+  ['kernel: {keep_on_exit: true}\n', 'routes, rules, programs and maps stay, as kernel.keep_on_exit says'],
+  ['mode: observe\n', 'programs and maps are withdrawn'],
+])('with "%s" the last line of a clean end says what became of what was written', async (extra, expected) => {
+  configure('info', extra);
+  const running = start();
+  await saying('ready, ');
+  stop('SIGTERM');
+  await running;
+  expect(lines.slice(-2)).toEqual(['info ending: SIGTERM', `info ended: ${expected}`]);
+});
+
+test('what is not judged yet at the start is no warning', async () => {
+  const running = start();
+  await saying('ready, forwarding');
+  expect(lines.filter((line) => line.includes('not judged yet'))).toEqual([]);
   stop('SIGTERM');
   await running;
 });

@@ -1,28 +1,12 @@
-/** `detour load` and `detour unload`: the XDP program without a controller, to see whether it attaches and counts. */
+/** `detour load`: the XDP program without a controller, to see whether it attaches and counts. */
 import type { Command } from 'commander';
 import { DATAPLANE_DEFAULTS } from '../../config/defaults.js';
+import { alone } from '../alone.js';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
 
 interface PinOption {
   pinPath: string;
-}
-
-/**
- * Alone with these pins and in this network namespace for as long as `work` takes: it would attach to, or pull away,
- * what a running controller forwards with.
- * @throws DetourError NOT_PERMITTED, ALREADY_RUNNING
- */
-async function alone<T>(what: string, pinPath: string, work: () => Promise<T>): Promise<T> {
-  const { requireCapabilities } = await import('../../privileges.js');
-  requireCapabilities(what);
-  const { lockInstance } = await import('../../instance-lock.js');
-  const release = lockInstance(pinPath);
-  try {
-    return await work();
-  } finally {
-    release();
-  }
 }
 
 export function registerLoad(program: Command, context: CliContext): void {
@@ -41,22 +25,5 @@ export function registerLoad(program: Command, context: CliContext): void {
       });
       for (const line of lines) context.out(line);
       context.exit(complete ? 0 : 1);
-    });
-}
-
-export function registerUnload(program: Command, context: CliContext): void {
-  program
-    .command('unload')
-    .description(
-      'detach every XDP program of ours and remove its pins; works after a crash and without a configuration',
-    )
-    .option('--pin-path <directory>', 'where programs and maps are pinned', DATAPLANE_DEFAULTS.pin_path)
-    .addHelpText('after', example('sudo detour unload'))
-    .action(async ({ pinPath }: PinOption) => {
-      const removed = await alone('detour unload', pinPath, async () => {
-        const { unloadDataplane } = await import('../../dataplane/index.js');
-        return unloadDataplane(pinPath);
-      });
-      context.out(removed.length === 0 ? `nothing of Detour's is at ${pinPath}` : `removed ${removed.join(', ')}`);
     });
 }
