@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../helpers/poll.js';
 import type { Finding } from '../../src/cli/doctor/finding.js';
 import { readFeatures } from '../../src/cli/doctor/sources/ethtool.js';
-import { readChains } from '../../src/cli/doctor/sources/netfilter.js';
+import { readHooks } from '../../src/cli/doctor/sources/netfilter.js';
 import { native } from '../../src/native.js';
 import { builtCli, runProcess } from '../helpers/cli.js';
 import { enterOwnNetns, ifindexOf, ip } from '../helpers/own-netns.js';
@@ -82,11 +82,13 @@ test('finds what is wrong in the namespace, and ends with 1', async () => {
   });
   expect(find('nat')).toMatchObject({
     status: 'warn',
-    detail: 'ip nat post: packets that XDP (uplinks fibre, lte) forwards are not translated',
+    detail:
+      'nft table ip nat, chain post (nat, postrouting): so the stack forwards for eth0, eth1, eth2, which is slower than XDP',
   });
   expect(find('firewall')).toMatchObject({
     status: 'warn',
-    detail: 'inet fw forward: packets that XDP forwards do not pass there',
+    detail:
+      'nft table inet fw, chain forward (policy drop): so the stack forwards for eth0, eth1, eth2, which is slower than XDP',
   });
   expect(find('forwarding', 'eth1')?.detail).not.toContain('IPv4');
   expect(find('forwarding', 'eth2')?.detail).toContain('IPv4');
@@ -147,11 +149,12 @@ test('looking changes nothing', async () => {
 });
 
 describe('what the kernel is asked', () => {
-  test('the chains that are hooked in, with policy and number of rules', async () => {
-    const chains = await readChains((options) => native.openNetlink(options));
-    expect(chains).toEqual([
-      { family: 'ip', table: 'nat', name: 'post', type: 'nat', hook: 'postrouting', policy: 'accept', uses: 1 },
-      { family: 'inet', table: 'fw', name: 'forward', type: 'filter', hook: 'forward', policy: 'drop', uses: 1 },
+  test('the rules that forwarded packets go through', async () => {
+    const hooks = await readHooks((options) => native.openNetlink(options));
+    expect(hooks.map(({ family, text }) => `${family} ${text}`)).toEqual([
+      '4 nft table ip nat, chain post (nat, postrouting)',
+      '4 nft table inet fw, chain forward (policy drop)',
+      '6 nft table inet fw, chain forward (policy drop)',
     ]);
   });
 
