@@ -38,6 +38,7 @@ function uplinkPolicy(uplink: UplinkConfig): UplinkPolicy {
   return {
     name: uplink.name,
     families: familiesOf(uplink),
+    learnedFamilies: families.filter((family) => uplink.gateways[family] === 'auto'),
     probes: uplink.probes.map((probe) => probePolicy(uplink, probe)),
     holdDownUs: uplink.holdDownMs * US_PER_MS,
     damping: {

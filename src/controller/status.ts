@@ -123,10 +123,16 @@ export interface HealthInputs {
   problems: readonly string[];
 }
 
-/** `down`: no group carries traffic, or every path is judged down. `degraded`: something is wrong, traffic flows. */
-export function healthStatus({ groups, paths, allDown, problems }: HealthInputs): HealthSummary['status'] {
+/**
+ * `down`: no group carries traffic, or every path is judged down. `degraded`: something is wrong, traffic flows. What
+ * is said of a family that is absent (it is not in `allDown`) counts for nothing.
+ */
+export function healthStatus({ allDown, problems, ...all }: HealthInputs): HealthSummary['status'] {
+  const isThere = ({ family }: { family: Family }): boolean => allDown.some((view) => view.family === family);
+  const groups = all.groups.filter(isThere);
+  const paths = all.paths.filter(isThere);
   const carrying = groups.filter((group) => group.active.length > 0);
-  if (carrying.length === 0 || (allDown.length > 0 && allDown.every((family) => family.suspected))) return 'down';
+  if (carrying.length === 0 || allDown.every((family) => family.suspected)) return 'down';
   const ailing = paths.some((path) => path.state === 'down' || path.state === 'degraded' || path.state === 'init');
   return carrying.length < groups.length || ailing || problems.length > 0 ? 'degraded' : 'ok';
 }

@@ -15,7 +15,7 @@ export function judgeAllDown(
   nowUs: number,
 ): AllDownState {
   const members = membersOf(paths, family);
-  if (members.length === 0 || members.some((path) => path.health !== 'down')) {
+  if (isAbsent(paths, family) || members.length === 0 || members.some((path) => path.health !== 'down')) {
     return before.suspected ? NOT_ALL_DOWN : before;
   }
   const believed = members.length >= minimumAgreeing;
@@ -54,6 +54,11 @@ export function recordAllDown(
     cause: `each of the ${members.length} ${familyName(family)} paths is judged down: ${each}`,
     atUs: nowUs,
   };
+}
+
+/** See `AllDownView`. */
+export function isAbsent(paths: readonly PathState[], family: Family): boolean {
+  return paths.every((path) => path.family !== family || (path.policy.learned && !path.hasBeenThere));
 }
 
 function membersOf(paths: readonly PathState[], family: Family): PathState[] {

@@ -69,6 +69,7 @@ function configurePath(
     healthCause: 'configured; nothing is known yet',
     beyondLimits: false,
     healthySinceUs: null,
+    hasBeenThere: false,
     hasWorked: false,
     hasFailed: false,
     workedUntilUs: 0,
@@ -111,7 +112,9 @@ function compilePolicy(
       targets.push(slot ? known!.targets[slot.index]! : newTarget(key));
     }
   }
-  return { policy: { probes, slots, holdDownUs: uplink.holdDownUs, damping: uplink.damping }, targets };
+  const { holdDownUs, damping } = uplink;
+  const learned = uplink.learnedFamilies.includes(family);
+  return { policy: { probes, slots, holdDownUs, damping, learned }, targets };
 }
 
 /** @returns null when no member of the group has a path in this family */

@@ -47,6 +47,9 @@ export function settle(path: PathState, nowUs: number, changes: HealthChange[]):
   let settled = path.beyondLimits === beyond ? path : { ...path, beyondLimits: beyond };
   // The verdict depends on evidence alone, and no transition changes the evidence.
   const verdict = judge(settled);
+  if (!settled.hasBeenThere && settled.addressing?.ready && isConclusive(verdict)) {
+    settled = { ...settled, hasBeenThere: true };
+  }
   for (;;) {
     const next = nextHealth(settled, verdict, nowUs);
     if (next === null) return followHealthy(settled, nowUs);
@@ -54,6 +57,8 @@ export function settle(path: PathState, nowUs: number, changes: HealthChange[]):
     settled = enter(settled, next, nowUs);
   }
 }
+
+const isConclusive = (verdict: Verdict): boolean => verdict.kind === 'failed' || isPassing(verdict);
 
 function nextHealth(path: PathState, verdict: Verdict, nowUs: number): Next | null {
   switch (path.health) {

@@ -51,6 +51,8 @@ export interface PathState {
    * otherwise since its first reply, so that there is nothing to "revert" from.
    */
   readonly healthySinceUs: number | null;
+  /** Has been judged good or bad at least once while addressing was ready; see `AllDownView`. */
+  readonly hasBeenThere: boolean;
   /** Has worked at least once since start. */
   readonly hasWorked: boolean;
   /** Has been down or degraded after it had worked. */
@@ -81,6 +83,8 @@ export interface PathPolicy {
   readonly slots: ReadonlyMap<string, ReadonlyMap<string, TargetSlot>>;
   readonly holdDownUs: number;
   readonly damping: DampingPolicy;
+  /** The gateway is learned: whether there is such a network, only addressing will tell. */
+  readonly learned: boolean;
 }
 
 export interface ProbeSlot {

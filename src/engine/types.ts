@@ -20,6 +20,8 @@ export interface EnginePolicy {
 export interface UplinkPolicy {
   name: string;
   families: Family[];
+  /** Those of them whose gateway is learned, so that nobody has said that there is such a network: see `AllDownView`. */
+  learnedFamilies: Family[];
   probes: ProbePolicy[];
   holdDownUs: number;
   damping: DampingPolicy;
@@ -141,6 +143,11 @@ export interface GroupView {
   cause: string;
 }
 
+/**
+ * Of a family that is there. One whose gateways are all learned, and none of whose paths has ever had an address and a
+ * gateway, is absent: a site without IPv6, not one whose IPv6 is down. It is there from when the first path that has both
+ * is judged.
+ */
 export interface AllDownView {
   family: Family;
   /** Every path is judged down. */

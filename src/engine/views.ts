@@ -1,5 +1,6 @@
 /** What readers (API, CLI, metrics, programmers) see of a state. Plain data; nothing is decided here. */
 import type { Family } from '../net/ip-address.js';
+import { isAbsent } from './all-down.js';
 import { figureOfMeritAt, isSuppressed } from './damping.js';
 import { heldUntilUs } from './hold.js';
 import { FAMILIES, type EngineState, type PathState, type TierMember } from './state.js';
@@ -64,9 +65,9 @@ export function groupViews(state: EngineState): GroupView[] {
   }));
 }
 
-/** Of the families that have paths. */
+/** Of the families that are there. */
 export function allDownViews(state: EngineState): AllDownView[] {
-  return FAMILIES.filter((family) => state.paths.some((path) => path.family === family)).map((family) => ({
+  return FAMILIES.filter((family) => !isAbsent(state.paths, family)).map((family) => ({
     family,
     ...state.allDown[family],
   }));

@@ -151,14 +151,14 @@ describe('interfaces', () => {
 });
 
 describe('health', () => {
-  const good: HealthInputs = { groups: [group(['a'])], paths: [path('up')], allDown: [], problems: [] };
-  const down = (suspected: boolean) => ({
-    family: 4 as const,
+  const down = (suspected: boolean, family: 4 | 6 = 4) => ({
+    family,
     suspected,
     believed: false,
     sinceUs: null,
     lastGood: null,
   });
+  const good: HealthInputs = { groups: [group(['a'])], paths: [path('up')], allDown: [down(false)], problems: [] };
 
   test.each<[string, Partial<HealthInputs>, 'ok' | 'degraded' | 'down']>([
     ['everything carries', {}, 'ok'],
@@ -166,12 +166,22 @@ describe('health', () => {
     ['a path is down', { paths: [path('up'), path('down')] }, 'degraded'],
     ['a path is degraded', { paths: [path('degraded')] }, 'degraded'],
     ['a path is not judged yet', { paths: [path('init')] }, 'degraded'],
-    ['one group of two carries', { groups: [group(['a']), group([], 6)] }, 'degraded'],
+    [
+      'one group of two carries',
+      { groups: [group(['a']), group([], 6)], allDown: [down(false), down(false, 6)] },
+      'degraded',
+    ],
+    [
+      'the other family is absent',
+      { groups: [group(['a']), group([], 6)], paths: [path('up'), path('down', 6)] },
+      'ok',
+    ],
+    ['neither family is there', { groups: [group([])], allDown: [] }, 'down'],
     ['something could not be written', { problems: ['full'] }, 'degraded'],
     ['no group carries', { groups: [group([])] }, 'down'],
     ['there is no group', { groups: [] }, 'down'],
     ['all paths of every family are down', { allDown: [down(true)] }, 'down'],
-    ['all paths of one family are down', { allDown: [down(true), { ...down(false), family: 6 }] }, 'ok'],
+    ['all paths of one family are down', { allDown: [down(true), down(false, 6)] }, 'ok'],
   ])('%s: %s', (_what, change, expected) => {
     expect(healthStatus({ ...good, ...change })).toBe(expected);
   });

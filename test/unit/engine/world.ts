@@ -36,6 +36,7 @@ export function uplink(name: string, options: Partial<UplinkPolicy> = {}): Uplin
   return {
     name,
     families: [4],
+    learnedFamilies: [],
     probes: [probe({ 4: [`target-of-${name}`] })],
     holdDownUs: 10 * SECOND,
     damping: {
