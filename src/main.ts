@@ -10,6 +10,7 @@ import type { Config, LoadedConfig } from './config/index.js';
 import { ailments } from './controller/ailments.js';
 import { Controller } from './controller/controller.js';
 import type { Planes } from './controller/controller.js';
+import { unreachableGateways } from './controller/gateway-reach.js';
 import { LateService } from './controller/late-service.js';
 import { LiveService } from './controller/live-service.js';
 import type { KernelFib } from './controller/ports.js';
@@ -81,6 +82,8 @@ function requireInterfaces(loaded: LoadedConfig, fib: KernelFib, running: Config
   const { problems, notes } = checkInterfaces(loaded.config, loaded.positions, present, running);
   if (problems.length > 0) throw new ConfigError(loaded.positions.file, problems);
   for (const note of notes) log('warn', note);
+  for (const { uplink, text } of unreachableGateways(loaded.config, fib.view()))
+    log('warn', `${uplink}: gateway ${text}`);
 }
 
 /** What a stop makes of whatever is being waited for. */
@@ -137,7 +140,7 @@ export async function run(options: RunOptions): Promise<void> {
     const failures = await closing.all();
     if (!(error instanceof Stopped)) throw error;
     if (failures[0] !== undefined) throw new DetourError('STOP_INCOMPLETE', { problem: failures[0] });
-    log('info', `ended: ${whatBecame((controller as Controller | null)?.config ?? null)}`);
+    log('info', `ended: ${whatBecame(controller?.config ?? null)}`);
   }
 }
 

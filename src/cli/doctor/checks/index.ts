@@ -8,6 +8,7 @@ import { configuration } from './configuration.js';
 import { defaultRoutes } from './default-routes.js';
 import { linkdownRoutes, nexthopCompat } from './fib-sysctls.js';
 import { forwarding } from './forwarding.js';
+import { gateways } from './gateways.js';
 import { ipsec } from './ipsec.js';
 import { jit } from './jit.js';
 import { kernelVersion } from './kernel-version.js';
@@ -30,6 +31,7 @@ export const checks: readonly Check[] = [
   clock,
   rules,
   defaultRoutes,
+  gateways,
   nexthopCompat,
   netfilter,
   ipsec,
