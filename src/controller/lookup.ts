@@ -1,13 +1,15 @@
 /** `detour lookup`: which route, group and next hop a packet would take, and why. Pure. */
 import type { Config } from '../config/types.js';
 import type { GroupView, PathView } from '../engine/types.js';
-import type { IpAddress } from '../net/ip-address.js';
+import { IpAddress } from '../net/ip-address.js';
+import type { Family } from '../net/ip-address.js';
 import type { Prefix } from '../net/prefix.js';
 import { hopsOf, type UplinkFacts } from './facts.js';
 import { describeForSome, isForSome, isOfTableLocal, outranksOurs } from './foreign-routes.js';
 import { bypassed } from './bypasses.js';
 import { stackReasons } from './forwarder.js';
 import { placements } from './intents.js';
+import { describeGuard, guardReason, notForwarding } from './lookup-guard.js';
 import type { KernelRoute, KernelView, PortStatus } from './ports.js';
 import type { LookupAnswer } from './service.js';
 
@@ -107,7 +109,7 @@ function byGroup(
   const target = `group ${name}`;
   if (!group || group.active.length === 0) {
     why.push(`no member of ${name} is alive for IPv${prefix.family}: the stack answers`);
-    return { ...base, ...nothing, prefix: prefix.toString(), target, why };
+    return asKernel(inputs, { ...base, ...nothing, prefix: prefix.toString(), target, why });
   }
   const [first] = group.active;
   if (group.active.length > 1)
@@ -116,7 +118,13 @@ function byGroup(
     const path = inputs.paths.find((entry) => entry.uplink === uplink && entry.family === prefix.family);
     if (path) why.push(`${uplink} is ${path.state}: ${path.kept ?? path.cause}`);
   }
-  const fact = inputs.facts.find((entry) => entry.uplink === first);
+  const factsOf = (uplink: string): UplinkFacts | undefined => inputs.facts.find((each) => each.uplink === uplink);
+  if (group.active.every((uplink) => factsOf(uplink)?.linkUp === false)) {
+    // Kept in use because nothing is better; but a frame redirected to a dead link is lost.
+    why.push(...group.active.map((uplink) => `${factsOf(uplink)!.linkDetail}: nothing leaves by ${uplink}`));
+    return asKernel(inputs, { ...base, ...nothing, prefix: prefix.toString(), target, why });
+  }
+  const fact = first === undefined ? undefined : factsOf(first);
   const gateway = fact?.paths.find((entry) => entry.family === prefix.family)?.gateway ?? null;
   const config = inputs.config.uplinks.find((entry) => entry.name === first);
   return {
@@ -131,12 +139,37 @@ function byGroup(
   };
 }
 
+/** What is left when no uplink can take it: the kernel has no route of Detour's then, but perhaps one of somebody else. */
+function asKernel(inputs: LookupInputs, answer: LookupAnswer): LookupAnswer {
+  const { to, from, why } = answer;
+  const source = from === null ? null : IpAddress.parse(from);
+  const found = match({ ...inputs, config: { ...inputs.config, routes: [] } }, IpAddress.parse(to), source);
+  if (found?.by !== 'kernel') return { ...answer, why: [...why, 'the kernel has no other route to it'] };
+  const byOther = byKernel(found.route, inputs, { to, from });
+  const forwardedBy = byOther.forwardedBy === 'none' ? 'none' : 'stack';
+  return { ...byOther, forwardedBy, why: [...why, ...byOther.why] };
+}
+
+/** Packets that come in where the sysctl forbids forwarding go nowhere, whatever the routes say. */
+function whereForwarded(inputs: LookupInputs, family: Family, answer: LookupAnswer): LookupAnswer {
+  if (answer.interface === null || answer.forwardedBy === 'none') return answer;
+  const off = notForwarding(inputs.config, inputs.view, family);
+  if (off.names.length === 0) return answer;
+  const why = `IPv${family} forwarding is off on ${off.names.join(', ')}: what comes in there is not forwarded`;
+  return { ...answer, forwardedBy: off.all ? 'none' : answer.forwardedBy, why: [...answer.why, why] };
+}
+
 /**
  * The answer by Detour's and the kernel's routes; where a policy rule of somebody else's or an IPsec policy may lead elsewhere, it says so,
  * for only the kernel can tell.
  */
 export function lookup(inputs: LookupInputs, to: IpAddress, from: IpAddress | null): LookupAnswer {
-  const answer = byRoutes(inputs, to, from);
+  const guard = guardReason(to, from);
+  if (guard) {
+    const base = { to: to.toString(), from: from?.toString() ?? null, ...nothing, prefix: null };
+    return { ...base, target: 'stack', forwardedBy: 'stack', why: [describeGuard(guard, to, from)] };
+  }
+  const answer = whereForwarded(inputs, to.family, byRoutes(inputs, to, from));
   const found = bypassed(inputs.view, inputs.config.kernel, to.family);
   // Table local comes before other rules, and a blackhole drops whatever they say.
   if (!found || answer.target === 'local' || answer.target === 'blackhole') return answer;

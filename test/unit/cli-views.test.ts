@@ -225,6 +225,10 @@ describe('lookup', () => {
   it('says when there is no route, and when a route does not forward', () => {
     const nowhere = { uplink: null, interface: null, gateway: null, forwardedBy: 'none' as const };
     expect(renderLookup({ ...base, ...nowhere, prefix: null, target: 'none' }, plain)[0]).toBe('192.0.2.1: no route');
+    const special = { ...base, ...nowhere, prefix: null, target: 'stack' };
+    expect(renderLookup(special, plain)[0]).toBe('192.0.2.1: left to the stack');
+    const off = { ...base, ...nowhere, prefix: '::/0', target: 'group net', uplink: 'a', interface: 'eth1' };
+    expect(renderLookup(off, plain)[0]).toBe('192.0.2.1: ::/0 -> group net -> uplink a dev eth1, not forwarded');
     const blackhole = { ...base, ...nowhere, prefix: '192.0.2.0/24', target: 'blackhole' };
     expect(renderLookup(blackhole, plain)[0]).toBe('192.0.2.1: 192.0.2.0/24 -> blackhole, not forwarded');
   });

@@ -12,12 +12,13 @@ export function renderLookup(lookup: LookupResource, { width }: ViewOptions): st
 }
 
 function way(lookup: LookupResource): string {
-  if (lookup.prefix === null) return 'no route';
+  if (lookup.prefix === null) return lookup.target === 'stack' ? 'left to the stack' : 'no route';
   const route = `${lookup.prefix} -> ${lookup.target}`;
   if (lookup.interface === null) return `${route}, not forwarded`;
   const uplink = lookup.uplink === null ? '' : ` -> uplink ${lookup.uplink}`;
   const gateway = lookup.gateway === null ? '' : ` via ${lookup.gateway}`;
-  return `${route}${uplink}${gateway} dev ${lookup.interface}, by ${lookup.forwardedBy}`;
+  const by = lookup.forwardedBy === 'none' ? 'not forwarded' : `by ${lookup.forwardedBy}`;
+  return `${route}${uplink}${gateway} dev ${lookup.interface}, ${by}`;
 }
 
 function numbered(number: number, step: string, width: number): string[] {

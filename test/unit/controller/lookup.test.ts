@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { allFacts } from '../../../src/controller/facts.js';
 import { lookup } from '../../../src/controller/lookup.js';
 import type { LookupInputs } from '../../../src/controller/lookup.js';
-import type { KernelRoute, PortStatus } from '../../../src/controller/ports.js';
+import type { KernelLink, KernelRoute, PortStatus } from '../../../src/controller/ports.js';
 import type { LookupAnswer } from '../../../src/controller/service.js';
 import type { GroupView, PathView } from '../../../src/engine/types.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
@@ -168,6 +168,64 @@ describe('what a packet meets', () => {
     ['observe mode', configOf(`mode: observe${text()}`)],
   ])('%s: the stack', (_what, config) => {
     expect(ask(inputs([], ['a'], config), '203.0.113.1').forwardedBy).toBe('stack');
+  });
+});
+
+describe('what the routes do not decide', () => {
+  test.each([
+    ['240.0.0.1', null, '240.0.0.1 is no address that a router may forward: XDP passes it to the stack (martian)'],
+    ['255.255.255.255', null, '255.255.255.255 is multicast or broadcast: XDP passes it to the stack (multicast)'],
+    [
+      '203.0.113.1',
+      '127.0.0.1',
+      '127.0.0.1 is no address that a router may forward: XDP passes it to the stack (martian)',
+    ],
+    [
+      '203.0.113.1',
+      '169.254.1.1',
+      '169.254.1.1 is link-local, which no router forwards: XDP passes it to the stack (link-local)',
+    ],
+  ])('to %s from %s', (to, from, why) => {
+    const answer = lookup(inputs(), IpAddress.parse(to), from === null ? null : IpAddress.parse(from));
+    expect([short(answer), answer.why]).toEqual(['null stack null null null stack', [why]]);
+  });
+
+  const withLinks = (given: LookupInputs, changes: Partial<KernelLink>[]): LookupInputs => {
+    const links = new Map([...given.view.links].map(([n, link]) => [n, { ...link, ...changes[n - 1] }]));
+    const view = { ...given.view, links };
+    return { ...given, view, facts: allFacts(given.config, view) };
+  };
+  const off = { forwarding: { 4: false, 6: true } };
+
+  test('the sysctl: off on every interface nothing is forwarded, off on one nothing that comes in there', () => {
+    const nowhere = ask(withLinks(inputs(), [off, off]), '203.0.113.1');
+    expect([nowhere.forwardedBy, nowhere.why.at(-1)]).toEqual([
+      'none',
+      'IPv4 forwarding is off on eth1, eth2: what comes in there is not forwarded',
+    ]);
+    const somewhere = ask(withLinks(inputs(), [{}, off]), '203.0.113.1');
+    expect([somewhere.forwardedBy, somewhere.why.at(-1)]).toEqual([
+      'xdp',
+      'IPv4 forwarding is off on eth2: what comes in there is not forwarded',
+    ]);
+  });
+
+  test('a path that is kept although its link is dead: nothing leaves by it', () => {
+    const answer = ask(withLinks(inputs(), [{ carrier: false }, { carrier: false }]), '203.0.113.1');
+    expect(short(answer)).toBe('0.0.0.0/0 group net null null null none');
+    expect(answer.why.slice(-2)).toEqual([
+      'interface eth1 has no carrier: nothing leaves by a',
+      'the kernel has no other route to it',
+    ]);
+  });
+
+  test('no live member: the stack, by a route of others that is worse than ours, where there is one', () => {
+    const worse = route('0.0.0.0/0', { metric: 100, ...via('10.0.2.9', 2) });
+    expect(short(ask(inputs([worse], []), '203.0.113.1'))).toBe('0.0.0.0/0 kernel unicast null eth2 10.0.2.9 stack');
+    expect(ask(inputs([], []), '203.0.113.1').why.slice(1)).toEqual([
+      'no member of net is alive for IPv4: the stack answers',
+      'the kernel has no other route to it',
+    ]);
   });
 });
 
