@@ -10,6 +10,7 @@ import { allDownViews, groupViews, pathViews } from '../engine/index.js';
 import type { EngineAction, EngineEvent, GroupView, PathView, TransitionRecord } from '../engine/types.js';
 import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
+import { BypassLog } from './bypass-log.js';
 import { Decider } from './decider.js';
 import type { Recorder } from './decider.js';
 import { describeRecord } from './describe-record.js';
@@ -54,6 +55,7 @@ export class Controller {
   readonly #decider: Decider;
   readonly #programmer: Programmer;
   readonly #log: NonNullable<ControllerOptions['log']>;
+  readonly #bypasses: BypassLog;
   readonly uplinkIndex = new NameIndex();
   readonly groupIndex = new NameIndex();
   readonly startedUs: number;
@@ -70,6 +72,7 @@ export class Controller {
     this.#config = config;
     this.#planes = planes;
     this.#log = options.log ?? (() => undefined);
+    this.#bypasses = new BypassLog(this.#log);
     this.events = new EventLog(() => planes.clock.wallMs());
     this.startedUs = planes.clock.nowUs();
     this.#decider = new Decider(planes.clock, (actions) => this.#execute(actions), options.recorder ?? null);
@@ -285,6 +288,7 @@ export class Controller {
   #noteProblems(problems: readonly string[]): void {
     for (const problem of problems) if (!this.#problems.includes(problem)) this.#log('warn', problem);
     this.#problems = problems;
+    this.#bypasses.note(this.#config, this.view());
     this.#onFirstPass?.();
     this.#onFirstPass = null;
   }

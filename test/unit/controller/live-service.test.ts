@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Controller } from '../../../src/controller/controller.js';
 import { LiveService } from '../../../src/controller/live-service.js';
+import type { KernelView } from '../../../src/controller/ports.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { configOf } from '../../helpers/config.js';
 import { FakePlane, fakeFib, foreignRule, viewOf } from '../../helpers/fake-planes.js';
@@ -15,11 +16,15 @@ let controller: Controller;
 afterEach(() => controller.close());
 
 /** @param uplinks those of the configuration; the path of `a` is waited for */
-async function health(head = '', uplinks = UPLINKS): Promise<ReturnType<LiveService['health']>> {
+async function health(
+  head = '',
+  uplinks = UPLINKS,
+  change: Partial<KernelView> = {},
+): Promise<ReturnType<LiveService['health']>> {
   const foreignRules = [foreignRule('ipv4: 7: from all fwmark 0x1 lookup 7')];
   controller = new Controller(configOf(head + uplinks), {
     plane: new FakePlane(),
-    fib: fakeFib({ ...viewOf(1), foreignRules }),
+    fib: fakeFib({ ...viewOf(1), foreignRules, ...change }),
     telemetry: new GoodTelemetry(),
     clock: systemClock,
   });
@@ -52,6 +57,14 @@ routes: [{to: 0.0.0.0/0, group: net}, {to: 192.0.2.0/24, group: rest}]
     expect(problems).toEqual([
       'group rest carries no IPv4 traffic: none of its uplinks can be used',
       'b IPv4 is down: link down: interface eth9 does not exist',
+    ]);
+  });
+
+  it('tells of a strict check of sources, which costs XDP', async () => {
+    const links = new Map([...viewOf(1).links].map(([index, one]) => [index, { ...one, rpFilter: 1 }]));
+    expect((await health('', UPLINKS, { links, foreignRules: [] })).problems.slice(1)).toEqual([
+      'eth1 checks IPv4 sources strictly (rp_filter), so the stack forwards what comes in by it: ' +
+        'set net.ipv4.conf.eth1.rp_filter to 0 or 2 (the greatest of it and conf.all counts)',
     ]);
   });
 
