@@ -50,6 +50,17 @@ test('the configuration of the quick start is right, and as short as promised', 
   expect(configOf(yaml).uplinks.map(({ name }) => name)).toEqual(['fibre', 'lte']);
 });
 
+test('the samples of health, status and metrics are of one moment', () => {
+  const health = JSON.parse(/^\{"run".*$/m.exec(readme)![0]) as { status: string; problems: string[] };
+  const dead = [...readme.matchAll(/^detour_path_alive\{uplink="(\w+)",family="(\d)"\} 0$/gm)];
+  expect(dead.length).toBeGreaterThan(0);
+  for (const [, uplink, family] of dead) {
+    expect(health.problems).toContainEqual(expect.stringContaining(`${uplink} IPv${family} is down: `));
+    expect(readme).toMatch(new RegExp(`^${uplink} +v${family} +down `, 'm'));
+  }
+  expect(readme).toContain(`detour: ${health.status}, active`);
+});
+
 test('every make target that is named exists', () => {
   const makefile = text('Makefile');
   const targets = [...readme.matchAll(/\bmake ([a-z][a-z-]*)/g)].map(([, target]) => target!);
