@@ -1,6 +1,7 @@
 /** The XDP program on its ports: a pinned link each, so that it stays when the controller dies. */
 import type { PortIntent, PortStatus } from '../controller/ports.js';
-import { BpfError, BpfLink, queryXdp, type BpfProgram } from '../libbpf/index.js';
+import { BpfError, BpfLink, queryXdp, type BpfProgram, type XdpLink } from '../libbpf/index.js';
+import { evictOwn, holderOf } from './xdp-holder.js';
 import type { WriteCounter } from './kernel-map.js';
 import type { PinDirectory } from './pins.js';
 
@@ -37,8 +38,10 @@ export class XdpPorts {
         return { ifindex, name, xdp: mode, reason };
       } catch (error) {
         if (!(error instanceof BpfError)) throw error;
-        problems.push(`${name}: ${error.message}`);
-        return { ifindex, name, xdp: 'none', reason: `${error.message}; forwarded by the stack` };
+        const holder = holderOf(ifindex, name);
+        const reason = holder ?? `${error.message}; forwarded by the stack`;
+        problems.push(holder ?? `${name}: ${error.message}`);
+        return { ifindex, name, xdp: 'none', reason };
       }
     });
     return { statuses, problems };
@@ -74,7 +77,7 @@ export class XdpPorts {
   }
 
   #attach(ifindex: number): Attached {
-    const link = this.#program.attachXdp(ifindex, { mode: this.#mode });
+    const link = this.#create(ifindex);
     try {
       link.pin(this.#pins.linkPath(ifindex));
     } catch (error) {
@@ -85,6 +88,17 @@ export class XdpPorts {
     const attached = { link, mode: link.mode, reason: link.fallbackReason };
     this.#attached.set(ifindex, attached);
     return attached;
+  }
+
+  #create(ifindex: number): XdpLink {
+    try {
+      return this.#program.attachXdp(ifindex, { mode: this.#mode });
+    } catch (error) {
+      // EBUSY: a program by a link; EEXIST: one in the other mode.
+      const taken = error instanceof BpfError && ['EBUSY', 'EEXIST'].includes(error.errnoName);
+      if (!taken || !evictOwn(ifindex)) throw error;
+      return this.#program.attachXdp(ifindex, { mode: this.#mode });
+    }
   }
 
   /** The link of an earlier process. */

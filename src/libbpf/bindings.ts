@@ -68,6 +68,8 @@ const SIGNATURES = {
   bpf_link_create: ['int', ['int', 'int', 'int', 'pointer']],
   bpf_link_update: ['int', ['int', 'int', 'pointer']],
   bpf_link_detach: ['int', ['int']],
+  bpf_link_get_next_id: ['int', ['uint32', 'pointer']],
+  bpf_link_get_fd_by_id: ['int', ['uint32']],
   bpf_link__fd: ['int', [handle]],
   bpf_link__destroy: ['int', [handle]],
   bpf_xdp_query: ['int', ['int', 'int', 'pointer']],

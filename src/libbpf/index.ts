@@ -3,7 +3,7 @@ export { Btf, type BtfEnumerator, type BtfMember, type BtfType, type BtfVariable
 export { btfCodec, bytesCodec, u32Codec, u64Codec, type Codec } from './codec.js';
 export { elfSection } from './elf.js';
 export { BpfError, errnoName } from './errors.js';
-export { queryXdp, type LinkInfo, type MapInfo, type ProgramInfo, type XdpState } from './info.js';
+export { loadedProgramInfo, queryXdp, type LinkInfo, type MapInfo, type ProgramInfo, type XdpState } from './info.js';
 export { BpfLink, XdpLink } from './link.js';
 export { BpfMap, MapType, possibleCpus, type MapCodecs } from './map.js';
 export { mapDifference, type MapDefinition } from './map-definition.js';

@@ -77,6 +77,19 @@ export function programInfo(fd: number): ProgramInfo {
   };
 }
 
+/**
+ * Of a program that is loaded, whoever loaded it: what queryXdp() names by its id.
+ * @throws BpfError ENOENT when it is gone; EPERM without CAP_SYS_ADMIN
+ */
+export function loadedProgramInfo(id: number): ProgramInfo {
+  const fd = check(libbpf().bpf_prog_get_fd_by_id(id), 'bpf_prog_get_fd_by_id', `program ${id}`);
+  try {
+    return programInfo(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 export function linkInfo(fd: number): LinkInfo {
   const info = readInfo(fd, 'link');
   const type = info.readUInt32LE(0);

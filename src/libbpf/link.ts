@@ -5,6 +5,17 @@ import { BpfError } from './errors.js';
 import { linkInfo, type LinkInfo } from './info.js';
 import { getPinned, pinTo } from './pin.js';
 
+const ENOENT = -2;
+
+/** null: there is none after it. */
+function nextLinkId(id: number): number | null {
+  const next = Buffer.alloc(4);
+  const result = libbpf().bpf_link_get_next_id(id, next);
+  if (result === ENOENT) return null;
+  check(result, 'bpf_link_get_next_id', `after link ${id}`);
+  return next.readUInt32LE(0);
+}
+
 export class BpfLink {
   #fd: number;
   #handle: Address;
@@ -20,6 +31,25 @@ export class BpfLink {
   /** @throws BpfError when `path` is not there (ENOENT) or not a link (EINVAL). */
   static openPinned(path: string): BpfLink {
     return new BpfLink(getPinned(path, 'link'), `link ${path}`);
+  }
+
+  /**
+   * The link by which a program is attached to a device of this network namespace, whoever holds it; null: it is
+   * attached without one (netlink). The program's id (see queryXdp) tells devices of the same number in other namespaces
+   * apart, as far as each has a program of its own.
+   * @throws BpfError EPERM without CAP_SYS_ADMIN
+   */
+  static findXdp(ifindex: number, programId: number): BpfLink | null {
+    for (let id = nextLinkId(0); id !== null; id = nextLinkId(id)) {
+      const fd = libbpf().bpf_link_get_fd_by_id(id);
+      // It may be gone by now.
+      if (fd === ENOENT) continue;
+      const link = new BpfLink(check(fd, 'bpf_link_get_fd_by_id', `link ${id}`), `link ${id}`);
+      const info = link.info();
+      if (info.ifindex === ifindex && info.programId === programId) return link;
+      link.close();
+    }
+    return null;
   }
 
   /** @throws BpfError after close(). */
