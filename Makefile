@@ -13,7 +13,7 @@ DIST := dist/.stamp
 
 include bpf/build.mk
 
-.PHONY: help build test test-unit test-vm lint format demo run load unload bench abi clean system native
+.PHONY: help build test test-unit test-vm lint format demo run load unload bench abi clean system native install uninstall
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-22s %s\n", $$1, $$2}'
@@ -77,6 +77,13 @@ load: build ## Attach the XDP program without a controller: IFACES="eth0 eth1"
 
 unload: build ## Detach every program of Detour's and remove its pins
 	$(Q)node dist/cli/main.js unload
+
+# Builds nothing: as root it would leave root's files in the tree.
+install: ## Copy what was built to PREFIX=/opt/detour, with a command, a unit and an example configuration; DESTDIR
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' scripts/install.sh install
+
+uninstall: ## Remove what "make install" copied; the configuration stays
+	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' scripts/install.sh uninstall
 
 bench: build ## Measure side by side: BENCH=forward, idle, ...; without BENCH all of them
 	$(Q)scripts/mount-bpffs.sh
