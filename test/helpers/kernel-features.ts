@@ -24,6 +24,7 @@ const DUMMY = 'ip link add base type dummy';
 const trials = {
   'VLAN devices (CONFIG_VLAN_8021Q)': [DUMMY, 'ip link add link base name tagged type vlan id 7'],
   'netem (CONFIG_NET_SCH_NETEM)': ['tc qdisc add dev lo root netem delay 1ms'],
+  'IPsec policies (CONFIG_XFRM_USER)': ['ip xfrm policy add src 192.0.2.0/24 dst 203.0.113.0/24 dir out'],
   'VRF (CONFIG_NET_VRF)': [DUMMY, 'ip link add blue type vrf table 10'],
 };
 

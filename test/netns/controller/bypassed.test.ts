@@ -14,6 +14,7 @@ import { sh, tryStart } from '../../../src/lab/shell.js';
 import { FAR_IPV4, FAR_IPV6, gatewayIpv4 } from '../../../src/lab/topology.js';
 import { builtCli } from '../../helpers/cli.js';
 import { LabRun } from '../../helpers/lab-run.js';
+import { describeWith } from '../../helpers/kernel-features.js';
 import { until } from '../../helpers/poll.js';
 
 const OFFICE_IPV4 = '192.0.2.10';
@@ -208,7 +209,7 @@ describe('with nothing written about forwarding', () => {
   });
 });
 
-describe('IPsec policies', () => {
+describeWith('IPsec policies (CONFIG_XFRM_USER)', 'IPsec policies', () => {
   const selector = `src 198.51.100.0/24 dst ${FAR_IPV4}/32 dir out`;
   const xfrm = (command: string): string => sh('ip', '-n', run.router, ...`xfrm policy ${command}`.split(' '));
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { KernelChange } from '../../../src/controller/ports.js';
 import { KernelState } from '../../../src/kernel/view/view.js';
 import { native } from '../../../src/native.js';
+import { describeWith } from '../../helpers/kernel-features.js';
 import { until } from '../../helpers/poll.js';
 import { Namespace } from './namespace.js';
 
@@ -88,7 +89,7 @@ describe('rules of netfilter', () => {
   });
 });
 
-describe('IPsec policies', () => {
+describeWith('IPsec policies (CONFIG_XFRM_USER)', 'IPsec policies', () => {
   const policy = (direction: string, rest = ''): string =>
     `src 198.51.100.0/24 dst 203.0.113.2/32 dir ${direction}${rest}`;
   const template = ' tmpl src 192.0.2.2 dst 192.0.2.1 proto esp mode tunnel';

@@ -103,6 +103,16 @@ describe('while a policy rule of others is in force', () => {
     expect(under('more')).toEqual({ ...always, '0.0.0.0/0': 'stack', '10.9.0.0/16': 'stack', '10.8.0.0/16': 'stack' });
   });
 
+  it('or an IPsec policy is, which must see what it encrypts, it is the same', () => {
+    const { view, ...rest } = inputs([route('10.9.0.0/16'), route('10.0.1.2/32', { table: 255, type: 'local' })]);
+    const intents = routeIntents({ ...rest, view: { ...view, ipsecPolicies: { 4: 1, 6: 0 } } });
+    expect(Object.fromEntries(intents.map(({ prefix, target }) => [prefix.toString(), target.kind]))).toEqual({
+      ...always,
+      '0.0.0.0/0': 'stack',
+      '10.9.0.0/16': 'stack',
+    });
+  });
+
   it('of the other family, nothing is different', () => {
     expect(under('more', 'ipv6')).toEqual({
       ...always,
