@@ -45,13 +45,15 @@ export function recordAllDown(
       : `no ${familyName(family)} path is configured any more`;
     return { kind: 'all-down-ended', family, cause, atUs: nowUs };
   }
+  const ofFamily = familyName(family);
+  const who = members.length === 1 ? `the only ${ofFamily} path` : `each of the ${members.length} ${ofFamily} paths`;
   const each = members.map((path) => `${path.uplink}: ${path.healthCause}`).join('; ');
   return {
     kind: 'all-down',
     family,
     believed: after.believed,
     lastGood: after.lastGood,
-    cause: `each of the ${members.length} ${familyName(family)} paths is judged down: ${each}`,
+    cause: `${who} is judged down: ${each}`,
     atUs: nowUs,
   };
 }

@@ -58,7 +58,7 @@ export function causeOfHold(path: PathState, nowUs: number): string {
   const { damping } = path.policy;
   const figure = Math.round(figureOfMeritAt(path.damping, damping, nowUs));
   return (
-    `held for ${formatUs(waitUs)}: damped after ${path.failures} failures, ` +
+    `held for ${formatUs(waitUs)}: damped after ${path.failures} ${path.failures === 1 ? 'failure' : 'failures'}, ` +
     `figure of merit ${figure} must fall to ${damping.reuseThreshold}`
   );
 }

@@ -6,6 +6,7 @@
  * what has become due in the meantime is done too.
  */
 import { recordAllDown, judgeAllDown } from './all-down.js';
+import { causeNow, followCause } from './current-cause.js';
 import { followMembers, sameNames } from './group.js';
 import { decideLiveness } from './liveness.js';
 import { pathDeadlineUs, settle, type HealthChange } from './path.js';
@@ -76,6 +77,10 @@ function settlePath(before: EngineState, path: PathState, nowUs: number, transit
   const changes: HealthChange[] = [];
   const settled = settle(path, nowUs, changes);
   const last = changes.at(-1);
+  if (last === undefined && known) {
+    const followed = followCause(known, settled, nowUs);
+    return known.drained && !path.drained ? { ...followed, cause: causeNow(followed) } : followed;
+  }
   // Below `drained`, health goes on being judged; readers see it when the path is undrained.
   if (last === undefined || settled.drained) return settled;
   for (const { from, to, cause } of changes) transitions.push({ path, from, to, cause });

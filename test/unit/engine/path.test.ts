@@ -337,7 +337,8 @@ describe('drained', () => {
     expect(world.path('a').state).toBe('drained');
     world.send({ type: 'undrain', uplink: 'a', by: 'api' });
     expect(world.path('a')).toMatchObject({ state: 'down', alive: false });
-    expect(world.path('a').cause).toMatch(/^undrained by api: icmp: 3 of 3 probes/);
+    expect(world.lastCause('a')).toMatch(/^undrained by api: icmp: 3 of 3 probes/);
+    expect(world.path('a').cause).toMatch(/^icmp: 3 of 3 probes/);
   });
 
   it('is maintenance: failures meanwhile are neither damped nor held', () => {
