@@ -34,6 +34,8 @@ export interface RunOptions {
   untilStopped: Promise<string>;
   /** Registers what a request to reload shall do (SIGHUP). */
   onReload: (reload: () => void) => void;
+  /** Called once, when the first pass is through and the API answers. */
+  onReady?: () => void;
 }
 
 /** Things to close, in reverse order of opening, also after a failure half-way. */
@@ -132,6 +134,7 @@ export async function run(options: RunOptions): Promise<void> {
     options.onReload(reloads.request);
     await orStopped(controller.start());
     announce(log, api, controller, service);
+    options.onReady?.();
     reloads.begin();
     await stopped;
   } catch (error) {

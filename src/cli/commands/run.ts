@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.js';
 import { formatProblem } from '../../config/index.js';
 import { ConfigError } from '../../config/index.js';
+import { messageOf } from '../../errors.js';
 import { example } from '../help.js';
 
 export function registerRun(program: Command, context: CliContext): void {
@@ -28,6 +29,7 @@ export function registerRun(program: Command, context: CliContext): void {
           log,
           untilStopped: stopSignal(),
           onReload: (reload) => process.on('SIGHUP', reload),
+          onReady: () => void tellSystemd(log),
         });
       } catch (error) {
         if (error instanceof ConfigError) for (const problem of error.problems) context.err(formatProblem(problem));
@@ -36,6 +38,18 @@ export function registerRun(program: Command, context: CliContext): void {
         endAnyway();
       }
     });
+}
+
+/** Of a unit with Type=notify; elsewhere there is nobody to tell. */
+async function tellSystemd(log: (level: string, text: string) => void): Promise<void> {
+  const socket = process.env['NOTIFY_SOCKET'];
+  if (socket === undefined) return;
+  try {
+    const { notifySystemd } = await import('../systemd.js');
+    notifySystemd('READY=1', socket);
+  } catch (error) {
+    log('error', `systemd is not told that this is ready, and will end it: ${messageOf(error)}`);
+  }
 }
 
 const LEFT_OPEN_MS = 2000;
