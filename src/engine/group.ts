@@ -9,7 +9,7 @@ import {
   tierHealthySince,
   type PathOf,
 } from './order.js';
-import type { GroupState, Tiers } from './state.js';
+import type { GroupState, Health, Tiers } from './state.js';
 import type { GroupPolicy } from './types.js';
 
 export function newGroup(policy: GroupPolicy, family: GroupState['family'], tiers: Tiers): GroupState {
@@ -68,6 +68,12 @@ function sameGroup(a: GroupState, b: GroupState): boolean {
   );
 }
 
+/** In the past: the cause of a change stays when the member is something else by now. */
+function became(health: Health): string {
+  if (health === 'down') return 'went down';
+  return health === 'up' ? 'came up' : `became ${health}`;
+}
+
 /** What happened, told by the member that it happened to: the one that was left, else the one that was taken. */
 function explain(
   before: GroupState,
@@ -80,8 +86,8 @@ function explain(
   for (const uplink of left) {
     const path = pathOf(uplink);
     if (!path) return `${uplink} is not configured any more`;
-    if (!path.alive) return `${uplink} is ${path.drained ? 'drained' : path.health}: ${path.cause}`;
-    if (path.beyondLimits) return `${uplink} is degraded: ${path.healthCause}`;
+    if (!path.alive) return `${uplink} ${path.drained ? 'was drained' : became(path.health)}: ${path.cause}`;
+    if (path.beyondLimits) return `${uplink} ${became('degraded')}: ${path.healthCause}`;
   }
   for (const uplink of joined) {
     const path = pathOf(uplink)!;
@@ -92,7 +98,7 @@ function explain(
       const since = healthyUs > 0 ? `has been healthy for ${formatUs(healthyUs)}` : 'is healthy again';
       return `${uplink} ${since}: traffic comes back`;
     }
-    return `${uplink} is ${path.health}: ${path.healthCause}`;
+    return `${uplink} ${became(path.health)}: ${path.healthCause}`;
   }
   const first = after.order[0]?.map((member) => member.uplink).join(', ') ?? 'no member';
   return `the quality or the liveness of members changed: ${first} first`;

@@ -139,7 +139,7 @@ function initialGroups(): GroupView[] {
     order: [[{ uplink: 'fibre', weight: 1 }], [{ uplink: 'lte', weight: 1 }]],
     active: ['fibre'],
     forced: null,
-    cause: `fibre is up: ${fakeHealth(family)}`,
+    cause: `fibre came up: ${fakeHealth(family)}`,
   }));
 }
 
@@ -261,7 +261,7 @@ export class FakeService implements ControllerService {
       family: 4,
       from: ['fibre'],
       to: ['lte'],
-      cause: `fibre is down: ${lost}`,
+      cause: `fibre went down: ${lost}`,
       atUs,
     });
     const allDown = `each of the 2 IPv6 paths is judged down: fibre: ${unanswered}; lte: ${unanswered}`;

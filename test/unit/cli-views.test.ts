@@ -46,8 +46,8 @@ describe('status', () => {
         ms), last reply seen 61 ms before
 
       GROUP     IP    ACTIVE  ORDER        CAUSE
-      internet  IPv4  fibre   fibre > lte  fibre is up
-      internet  IPv6  fibre   fibre > lte  fibre is up
+      internet  IPv4  fibre   fibre > lte  fibre came up
+      internet  IPv6  fibre   fibre > lte  fibre came up
 
       eth1 runs XDP in generic mode: the driver has no native XDP
       "

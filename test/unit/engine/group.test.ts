@@ -41,7 +41,7 @@ describe('tiers', () => {
     expect(world.group().active).toEqual(['b']);
     world.losses('b', 3);
     expect(world.group().active).toEqual(['c']);
-    expect(world.group().cause).toMatch(/^b is down: icmp: 3 of 3 probes to target-of-b lost/);
+    expect(world.group().cause).toMatch(/^b went down: icmp: 3 of 3 probes to target-of-b lost/);
   });
 
   it('without a revert delay, neither failover nor revert is more than one bit', () => {
@@ -215,7 +215,7 @@ describe('degraded members', () => {
     expect(world.order()).toEqual([['b'], ['c'], ['a']]);
     expect(world.group()).toMatchObject({
       active: ['b'],
-      cause: expect.stringMatching(/^a is degraded: icmp: t over 50/),
+      cause: expect.stringMatching(/^a became degraded: icmp: t over 50/),
     });
     world.replies('b', 1, SLOW);
     expect(world.order()).toEqual([['c'], ['a', 'b']]);
