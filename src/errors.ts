@@ -38,6 +38,12 @@ export const errorCatalogue = {
     exit: 69,
   },
   ALREADY_RUNNING: { message: 'another Detour is at work: {who}; stop it first', status: 409, exit: 75 },
+  LOCK_FAILED: {
+    message:
+      '{what}: {reason}; without its locks Detour does not start: make /run/detour a writable directory (a tmpfs)',
+    status: 500,
+    exit: 73,
+  },
   NOT_PERMITTED: { message: '{what} is not permitted: {remedy}', status: 403, exit: 77 },
   INTERFACE_UNKNOWN: { message: 'no interface named "{name}"; present: {present}', status: 404, exit: 1 },
   KERNEL_FEATURE_MISSING: { message: 'this kernel has no {feature}: {remedy}', status: 501, exit: 69 },

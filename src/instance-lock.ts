@@ -1,26 +1,31 @@
 /**
  * One Detour for each network namespace and each directory of pins: two would fight over the same routes, the same
  * programs and the same maps. The locks are the kernel's (flock(2)), so they end with the process, however it ends; the
- * files stay and hold the pid for people.
+ * files hold the pid for people, and only those of a process that was killed stay.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DetourError } from './errors.js';
+import { DetourError, messageOf } from './errors.js';
 import { native, type FileLock, type NativeError } from './native.js';
 
 const LOCK_DIRECTORY = '/run/detour';
+
+interface Held {
+  file: string;
+  lock: FileLock;
+}
 
 /**
  * Taken before anything of the machine is touched. Also observers and `detour load` take both: they attach programs, and
  * an interface has room for one.
  * @param directory where the files are; made (0755) if it is missing
- * @returns releases the locks
- * @throws DetourError ALREADY_RUNNING, NOT_PERMITTED, INTERNAL
+ * @returns releases the locks and removes their files
+ * @throws DetourError ALREADY_RUNNING, NOT_PERMITTED, LOCK_FAILED
  */
 export function lockInstance(pinPath: string, directory = LOCK_DIRECTORY): () => void {
-  const held: FileLock[] = [];
-  const release = (): void => held.splice(0).forEach((lock) => lock.close());
+  const held: Held[] = [];
+  const release = (): void => held.splice(0).forEach(unlock);
   makeDirectory(directory);
   try {
     // Names of namespaces differ from mount to mount; the inode is the namespace.
@@ -34,7 +39,7 @@ export function lockInstance(pinPath: string, directory = LOCK_DIRECTORY): () =>
   return release;
 }
 
-function lock(file: string, what: string): FileLock {
+function lock(file: string, what: string): Held {
   let lock: FileLock | null;
   try {
     lock = native.lockFile(file);
@@ -43,7 +48,17 @@ function lock(file: string, what: string): FileLock {
   }
   if (lock === null)
     throw new DetourError('ALREADY_RUNNING', { who: `process ${holder(file)} holds ${what} (${file})` });
-  return lock;
+  return { file, lock };
+}
+
+/** Removed while it is still locked: lockFile() makes sure that the file which it locks has not lost its name. */
+function unlock({ file, lock }: Held): void {
+  try {
+    unlinkSync(file);
+  } catch {
+    // Somebody was quicker, or the directory is read-only by now: a file that stays is no lock.
+  }
+  lock.close();
 }
 
 /** A path of any length as part of a file name. */
@@ -61,17 +76,20 @@ function holder(file: string): string {
 /** 0755: whoever asks for the controller shall hear whether there is none, or that its socket is not for them. */
 function makeDirectory(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o755 });
+    // Not recursive: that tells ENOENT of a read-only file system, and never ends where nothing can be made (/proc).
+    mkdirSync(directory, { mode: 0o755 });
   } catch (error) {
+    if ((error as NativeError).code === 'EEXIST') return;
     throw refused(`making ${directory}`, error);
   }
 }
 
 function refused(what: string, error: unknown): DetourError {
-  const { code, message } = error as NativeError;
+  const { code } = error as NativeError;
   if (code === 'EACCES' || code === 'EPERM') {
     const remedy = `run it as root, or give ${LOCK_DIRECTORY} to the user that it runs as (RuntimeDirectory= of systemd does)`;
     return new DetourError('NOT_PERMITTED', { what, remedy }, { cause: error });
   }
-  return new DetourError('INTERNAL', { reason: `${what}: ${message}` }, { cause: error });
+  // A read-only or full file system, or none to make the directory in.
+  return new DetourError('LOCK_FAILED', { what, reason: messageOf(error) }, { cause: error });
 }

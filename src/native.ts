@@ -344,7 +344,8 @@ export interface NativeAddon {
   startTrafficSource(options: TrafficSourceOptions): TrafficSource;
   startTrafficSink(options: TrafficSinkOptions): TrafficSink;
   /**
-   * Makes the file where it is missing (mode 0600), locks it and writes our pid and a newline into it. The file stays.
+   * Makes the file where it is missing (mode 0600), locks it and writes our pid and a newline into it. Closing leaves it
+   * there; who removes it does that before. The file that is locked is the one at `path`.
    * @returns null: it is locked already, by another process or by this one.
    * @throws NativeError of open (ENOENT: no such directory) or flock
    */

@@ -112,3 +112,32 @@ test('what cannot be opened is an error, and no attempt leaves a descriptor', ()
   lock?.close();
   expect(readdirSync('/proc/self/fd').length).toBe(before - 1);
 });
+
+test('holders that remove their file before they let go never hold it two at a time', async () => {
+  const path = fresh('removed');
+  const script = `const { openSync, closeSync, unlinkSync } = require('node:fs');
+    const { lockFile } = require(${JSON.stringify(ADDON)});
+    for (let taken = 0; taken < 300;) {
+      const lock = lockFile(${JSON.stringify(path)});
+      if (lock === null) continue;
+      closeSync(openSync(${JSON.stringify(`${path}.inside`)}, 'wx'));
+      unlinkSync(${JSON.stringify(`${path}.inside`)});
+      unlinkSync(${JSON.stringify(path)});
+      lock.close();
+      taken++;
+    }`;
+  const children = [1, 2, 3].map(() =>
+    spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'pipe'] }),
+  );
+  const ends = children.map(async (child) => {
+    let text = '';
+    child.stderr.on('data', (chunk: Buffer) => void (text += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    return [code, text];
+  });
+  expect(await Promise.all(ends)).toEqual([
+    [0, ''],
+    [0, ''],
+    [0, ''],
+  ]);
+});
