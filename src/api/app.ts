@@ -2,7 +2,7 @@
  * Builds the HTTP application over a ControllerService; does not listen (listen.ts does). Knows no kernel.
  * One app serves one listener: the unix socket's has no token, the TCP listener's has one.
  */
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { ControllerService } from '../controller/service.js';
@@ -62,8 +62,8 @@ export function buildApp(service: ControllerService, options: ApiOptions): Fasti
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeContentTypeParser('text/plain');
   answerErrors(app, onFault);
-  answerUnknown(app);
   if (token !== null) app.addHook('onRequest', requireToken(token));
+  answerUnknown(app);
 
   const streams = new EventStreams(service, {
     heartbeatMs: options.heartbeatMs ?? 15_000,
@@ -137,7 +137,7 @@ function answerErrors(app: ApiInstance, onFault: (error: unknown) => void): void
 function answerUnknown(app: ApiInstance): void {
   const known = new KnownPaths();
   app.addHook('onRoute', (route) => known.add(route));
-  app.setNotFoundHandler((request, reply) => {
+  const refuse = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const { method } = request;
     const path = request.url.split('?', 1)[0]!;
     const shown = path.slice(0, 256);
@@ -149,7 +149,10 @@ function answerUnknown(app: ApiInstance): void {
         : new DetourError('METHOD_NOT_ALLOWED', { method, path: shown, allowed }),
     );
     return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
-  });
+  };
+  // Before the body is read: what is wrong with that is not what the client should hear.
+  app.addHook('onRequest', (request, reply, done) => (request.is404 ? void refuse(request, reply) : done()));
+  app.setNotFoundHandler(refuse);
 }
 
 /** A URL that cannot be decoded never reaches a route nor the error handler. */

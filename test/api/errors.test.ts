@@ -205,3 +205,10 @@ test.each(['/v1/uplinks/lte/drain/more', '/v1', '/V1/health'])('POST %s is no kn
   expect(answer.json().code).toBe('NOT_FOUND');
   expect(answer.headers['allow']).toBeUndefined();
 });
+
+test('a wrong method or path is answered as that, whatever is wrong with the body', async () => {
+  const { app } = makeApi();
+  const headers = { 'content-type': 'application/json' };
+  expect((await app.inject({ method: 'DELETE', url: '/v1/health', headers })).statusCode).toBe(405);
+  expect((await app.inject({ method: 'POST', url: '/v1/nowhere', headers, payload: '{' })).statusCode).toBe(404);
+});
