@@ -11,6 +11,9 @@ NODE_MODULES := node_modules/.package-lock.json
 SOURCES := $(shell find src -type d -o -name '*.ts')
 DIST := dist/.stamp
 
+# After a command that writes into the tree, which may be of the user who said sudo; keeps the command's exit status.
+GIVE_BACK := status=$$?; scripts/give-back.sh; exit $$status
+
 include bpf/build.mk
 
 .PHONY: help build test test-unit test-vm lint format demo run load unload bench abi clean system native install uninstall
@@ -40,18 +43,19 @@ $(DIST): $(SOURCES) tsconfig.json tsconfig.build.json $(NODE_MODULES)
 	$(Q)rm -rf dist && mv dist.new dist
 
 build: system native bpf $(DIST) ## Install what is missing, compile BPF objects, addon and TypeScript
+	$(Q)scripts/give-back.sh
 
 test: build ## All tests; ends with "N passed, N failed"
 	$(Q)scripts/install-packages.sh lint test vm
 	$(Q)scripts/mount-bpffs.sh
-	$(Q)node scripts/test.mjs all
+	$(Q)node scripts/test.mjs all; $(GIVE_BACK)
 
 test-unit: build ## Unit and API tests only: no root needed
-	$(Q)node scripts/test.mjs unit
+	$(Q)node scripts/test.mjs unit; $(GIVE_BACK)
 
 test-vm: build ## BPF and namespace tests in QEMU: KERNEL=6.1 (default) or 6.12
 	$(Q)scripts/install-packages.sh test vm
-	$(Q)scripts/test-vm.sh $(or $(KERNEL),6.1)
+	$(Q)scripts/test-vm.sh $(or $(KERNEL),6.1); $(GIVE_BACK)
 
 lint: $(NODE_MODULES) ## ESLint, Prettier, clang-format and the type checker
 	$(Q)scripts/install-packages.sh lint
@@ -63,7 +67,7 @@ format: $(NODE_MODULES) ## Rewrite sources in the house style
 
 demo: build ## Build a lab in network namespaces, cut and silence uplinks, print what happened
 	$(Q)scripts/mount-bpffs.sh
-	$(Q)node dist/lab/demo.js
+	$(Q)node dist/lab/demo.js; $(GIVE_BACK)
 
 run: build ## Run the controller: CONFIG=detour.yaml
 	$(Q)[ -n "$(CONFIG)" ] || { echo 'make run: name the configuration: make run CONFIG=detour.yaml' >&2; exit 64; }
@@ -87,7 +91,7 @@ uninstall: ## Remove what "make install" copied; the configuration stays
 
 bench: build ## Measure side by side: BENCH=forward, idle, ...; without BENCH all of them
 	$(Q)scripts/mount-bpffs.sh
-	$(Q)node dist/bench/main.js $(BENCH)
+	$(Q)node dist/bench/main.js $(BENCH); $(GIVE_BACK)
 
 abi: bpf $(NODE_MODULES) ## Generate src/abi/ from the BPF objects' BTF
 	$(Q)node scripts/generate-abi.mjs

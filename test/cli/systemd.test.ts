@@ -28,7 +28,9 @@ test.each([
   const socket = socketOf();
   // Abstract names belong to a network namespace.
   const netns = `--net=${router.netns.path}`;
-  const listener = spawn('nsenter', [netns, 'python3', '-c', LISTENER, socket], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const listener = spawn('nsenter', [netns, 'python3', '-c', LISTENER, socket], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   try {
     let heard = '';
     listener.stdout.on('data', (chunk: Buffer) => (heard += chunk.toString()));
