@@ -34,6 +34,7 @@ export const HOP_FRAGMENTS_OK = 4;
 export const RouteKind = { group: 1, local: 2, blackhole: 3, fib: 4, stack: 5 } as const;
 
 export interface HopFields {
+  ifindex?: number;
   flags?: number;
   mtu?: number;
   vlan_id?: number;
