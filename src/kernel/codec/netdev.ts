@@ -78,7 +78,8 @@ export function readXdpFeatures(payload: Buffer): XdpFeatures | null {
   const attributes = readAttributes(payload, GENL_HEADER_BYTES);
   const ifindex = u32Of(attributes, NETDEV_A_DEV_IFINDEX);
   if (ifindex === null) return null;
-  if (payload.readUInt8(0) === NETDEV_CMD_DEV_DEL_NTF) return { ifindex, redirectTarget: null, redirectFragments: null };
+  if (payload.readUInt8(0) === NETDEV_CMD_DEV_DEL_NTF)
+    return { ifindex, redirectTarget: null, redirectFragments: null };
   const features = u64Of(attributes, NETDEV_A_DEV_XDP_FEATURES);
   if (features === null) return null;
   return {
