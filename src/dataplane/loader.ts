@@ -45,7 +45,7 @@ export function loadDataPlane(options: LoadOptions, pins: PinDirectory): Loaded 
         if (!(error instanceof BpfError)) throw error;
       }
     }
-    if (reuse) notes.push(`pinned maps are replaced: ${messageOf(lastError)}`);
+    if (reuse) notes.push(describeReplacement(messageOf(lastError)));
   }
   throw new DetourError(
     'BPF_LOAD_FAILED',
@@ -53,6 +53,10 @@ export function loadDataPlane(options: LoadOptions, pins: PinDirectory): Loaded 
     { cause: lastError },
   );
 }
+
+/** Ordinary after an update, another size in the configuration or `detour load`: without the kernel's name for a failure. */
+const describeReplacement = (reason: string): string =>
+  `the maps that an earlier run or "detour load" left do not fit and are replaced: ${reason.replace(/\bE[A-Z0-9]+: /, '')}`;
 
 /** The pinned state is of another version or size. */
 class StateMismatch extends Error {}
