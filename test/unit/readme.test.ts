@@ -65,7 +65,8 @@ test('every make target that is named exists', () => {
   const makefile = text('Makefile');
   const targets = [...readme.matchAll(/\bmake ([a-z][a-z-]*)/g)].map(([, target]) => target!);
   const commands = targets.filter((target) => new RegExp(`^${target}:`, 'm').test(makefile));
-  expect(new Set(commands)).toEqual(new Set(['demo', 'test', 'run', 'test-unit', 'test-vm', 'bench']));
+  const told = ['build', 'install', 'uninstall', 'demo', 'test', 'run', 'test-unit', 'test-vm', 'bench'];
+  expect(new Set(commands)).toEqual(new Set(told));
 });
 
 test('every link leads to a file, and every anchor to a heading', () => {

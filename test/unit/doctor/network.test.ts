@@ -334,6 +334,18 @@ describe('the configuration', () => {
       ['ok: home.yaml is valid', 'fail: home.yaml:4:20: uplinks.lte.interface: no interface is named "eth2"'],
     ],
     [
+      'an optional interface that is not there',
+      configuration,
+      {
+        config:
+          'uplinks: {a: {interface: ppp0, optional: true, probes: [{type: icmp, targets: [192.0.2.53]}]}}\ninterfaces: [eth0]\n',
+      },
+      [
+        'ok: home.yaml is valid',
+        'warn: uplinks.a.interface: no interface is named "ppp0": it is used as soon as it appears',
+      ],
+    ],
+    [
       'an uplink that is watched only up to its gateway',
       configuration,
       { config: 'uplinks: {a: {interface: eth1, probes: [{type: icmp, targets: [gateway]}]}}\ninterfaces: [eth0]' },

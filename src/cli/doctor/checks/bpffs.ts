@@ -16,7 +16,9 @@ export function bpffs({ files, loaded }: DoctorInput): Finding[] {
     report({
       status: 'fail',
       detail: `none is mounted above ${pinPath}${elsewhere}`,
-      remedy: 'mount -t bpf bpf /sys/fs/bpf (systemd does so at boot), or set dataplane.pin_path',
+      remedy:
+        'mount -t bpf bpf /sys/fs/bpf (systemd does so at boot), or set dataplane.pin_path; "ip netns exec" hides it, ' +
+        '"nsenter --net=/run/netns/NAME" does not',
     }),
   ];
 }
