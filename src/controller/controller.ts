@@ -49,6 +49,11 @@ export interface ControllerOptions {
   log?: (level: 'debug' | 'info' | 'warn', text: string) => void;
 }
 
+/** A little longer than the data plane gives its watch over links the last word. */
+const REPEAT_LIVENESS_US = 1_100_000;
+
+const ignore = (): void => undefined;
+
 export class Controller {
   readonly events: EventLog;
   readonly #planes: Planes;
@@ -66,6 +71,8 @@ export class Controller {
   #onFirstPass: (() => void) | null = null;
   /** One pass has gone through on every plane. */
   #ready = false;
+  /** Of the liveness bits that the plane did not take. */
+  #cancelRepeat: () => void = ignore;
   #closed = false;
 
   constructor(config: Config, planes: Planes, options: ControllerOptions = {}) {
@@ -159,6 +166,7 @@ export class Controller {
     this.#closed = true;
     this.#decider.close();
     await this.#programmer.close();
+    this.#cancelRepeat();
     const keep = this.#config.kernel.keepOnExit;
     const { telemetry, fib, plane } = this.#planes;
     const failures: unknown[] = [];
@@ -193,14 +201,22 @@ export class Controller {
     );
   }
 
-  /** A pinned liveness map may hold the bits of an earlier run: whatever is not decided yet is not alive. */
+  /**
+   * A pinned liveness map may hold the bits of an earlier run: whatever is not decided yet is not alive. The plane keeps
+   * to itself for a moment what its watch over links has cleared; where that was not followed by news of a dead link
+   * (one that was back at once), the bit is written again later.
+   */
   #writeLiveness(former: readonly NextHopId[] = []): void {
     const bits = new Map(former.map((nextHop) => [nextHop, false]));
     for (const nextHop of this.#nextHopIds(this.#config)) bits.set(nextHop, false);
     for (const { uplink, family, alive } of this.paths()) {
       bits.set(nextHopIdOf(this.uplinkIndex.of(uplink), family), alive);
     }
-    this.#planes.plane.setLiveness([...bits].map(([nextHop, alive]) => ({ nextHop, alive })));
+    const { plane, clock } = this.#planes;
+    plane.setLiveness([...bits].map(([nextHop, alive]) => ({ nextHop, alive })));
+    const withheld = [...bits].some(([nextHop, alive]) => alive && !plane.readLiveness(nextHop));
+    this.#cancelRepeat();
+    this.#cancelRepeat = withheld ? clock.at(clock.nowUs() + REPEAT_LIVENESS_US, () => this.#writeLiveness()) : ignore;
   }
 
   #onKernelChange(changes: ReadonlySet<KernelChange>): void {

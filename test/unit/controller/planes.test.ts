@@ -102,3 +102,27 @@ describe('news of neighbours', () => {
     await until(() => fib.applied.length > passes, { what: 'a pass for the route' });
   });
 });
+
+describe('a bit that the watch over links has cleared', () => {
+  /** Takes "alive" only when told to, as the data plane does for a moment after its watch has cleared a bit. */
+  class WithholdingPlane extends FakePlane {
+    withholds = false;
+    override setLiveness(changes: readonly { nextHop: number; alive: boolean }[]): void {
+      super.setLiveness(changes.filter(({ alive }) => !(alive && this.withholds)));
+    }
+  }
+
+  it('is written again although the link was back before anybody could hear that it went', async () => {
+    const { plane, fib } = make(new WithholdingPlane());
+    await controller.start();
+    await until(() => controller.paths().every((path) => path.alive), { what: 'all paths alive' });
+    plane.withholds = true;
+    plane.liveness.set(1, false);
+    const passes = fib.applied.length;
+    fib.become(fib.current, 'link');
+    await until(() => fib.applied.length > passes, { what: 'a pass' });
+    expect(plane.readLiveness(1)).toBe(false);
+    plane.withholds = false;
+    await until(() => plane.readLiveness(1), { what: 'the bit again', timeoutMs: 10_000 });
+  });
+});
