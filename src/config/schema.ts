@@ -260,8 +260,8 @@ export const configSchema = mapping(
       oneOf(['active', 'observe'], {
         default: MODE_DEFAULT,
         description:
-          '`observe` decides and reports, but writes no routes, rules, nexthops or neighbours and forwards nothing; ' +
-          'the XDP program is attached to time probe replies and to count.',
+          '`observe` decides and reports, but writes no routes, rules or nexthops and forwards nothing; ' +
+          'gateways are kept resolved for the probes, and the XDP program is attached to time their replies and to count.',
       }),
     ),
     uplinks: byName(uplinkSchema, {

@@ -9,8 +9,8 @@ export interface Config {
   /** Version of the configuration format; 1. */
   version: 1;
   /**
-   * `observe` decides and reports, but writes no routes, rules, nexthops or neighbours and forwards nothing; the XDP
-   * program is attached to time probe replies and to count.
+   * `observe` decides and reports, but writes no routes, rules or nexthops and forwards nothing;
+   * gateways are kept resolved for the probes, and the XDP program is attached to time their replies and to count.
    */
   mode: 'active' | 'observe';
   uplinks: UplinkConfig[];

@@ -28,7 +28,7 @@ export interface StatusInputs {
 const noTraffic: TrafficCounter = { packets: 0n, bytes: 0n };
 
 export function forwardingOf(inputs: StatusInputs, uplink: Config['uplinks'][number]): UplinkStatus['forwarding'] {
-  if (inputs.config.mode === 'observe') return { by: 'stack', reason: 'mode is observe: Detour changes nothing' };
+  if (inputs.config.mode === 'observe') return { by: 'stack', reason: 'mode is observe: Detour forwards nothing' };
   const reason = stackReasons(inputs.config, inputs.view).get(uplink.interface);
   if (reason !== undefined) return { by: 'stack', reason };
   const placement = placements(inputs.config, inputs.view).get(uplink.interface);

@@ -90,7 +90,7 @@ describe('status', () => {
     const service = new FakeService();
     const onlyPaths = ['lte IPv6 is down: icmp-1: lost'];
     Object.assign(service.summary, { mode: 'observe', problems: onlyPaths });
-    const reason = 'mode is observe: Detour changes nothing';
+    const reason = 'mode is observe: Detour forwards nothing';
     for (const uplink of service.uplinkList) uplink.forwarding = { by: 'stack', reason };
     const lines = renderStatus(snapshotOf(service), plain);
     expect(lines[0]).toContain('observing only: no routes written, nothing forwarded');

@@ -18,7 +18,7 @@ export const metricCatalogue = {
   detour_observe_mode: {
     kind: 'gauge',
     labels: [],
-    help: '1 in mode "observe": writes no routes, rules, nexthops or neighbours, forwards nothing.',
+    help: '1 in mode "observe": writes no routes, rules or nexthops, forwards nothing.',
   },
   detour_problems: { kind: 'gauge', labels: [], help: 'Problems that GET /v1/health lists.' },
 

@@ -61,7 +61,7 @@ describe('who forwards for an uplink', () => {
   test.each<[string, Partial<StatusInputs>, by: 'xdp' | 'stack', reason: string | null]>([
     ['XDP', {}, 'xdp', null],
     ['generic XDP', { ports: [{ ...native, xdp: 'generic', reason: 'slow' }] }, 'xdp', 'slow'],
-    ['observe mode', { config: observing }, 'stack', 'mode is observe: Detour changes nothing'],
+    ['observe mode', { config: observing }, 'stack', 'mode is observe: Detour forwards nothing'],
     ['as configured', { config: byStack }, 'stack', 'configured: forwarding is stack'],
     ['no interface', { view: { ...viewOf(1), links: new Map() } }, 'stack', 'interface eth1 does not exist'],
     ['no program', { ports: [] }, 'stack', 'no XDP program is attached'],

@@ -45,6 +45,8 @@ test('after undrain the log says who did it, the path what holds', () => {
 });
 
 test('the one path of a family is not told as several', () => {
-  const world = World.connected(policy([uplink('a')])).replies('a').losses('a', 3);
+  const world = World.connected(policy([uplink('a')]))
+    .replies('a')
+    .losses('a', 3);
   expect(world.recorded('all-down')[0]?.cause).toMatch(/^the only IPv4 path is judged down: a: icmp: /);
 });
