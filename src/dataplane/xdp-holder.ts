@@ -10,7 +10,7 @@ const OWN_NAME = /^detour_xdp/;
 
 /** Detaches a program of an earlier run from the device. @returns whether the hook is free now, as far as we know */
 export function evictOwn(ifindex: number): boolean {
-  const id = attachedProgram(ifindex);
+  const { id } = attachedProgram(ifindex);
   // Without CAP_SYS_ADMIN the kernel shows neither programs nor links of others: see holderOf().
   if (id === 0 || !OWN_NAME.test(nameOf(id) ?? '')) return false;
   const link = orNull(() => BpfLink.findXdp(ifindex, id));
@@ -25,7 +25,7 @@ export function evictOwn(ifindex: number): boolean {
 
 /** One sentence with a remedy; null: no program of others is there. */
 export function holderOf(ifindex: number, device: string): string | null {
-  const id = attachedProgram(ifindex);
+  const { id, keyword } = attachedProgram(ifindex);
   if (id === 0) return null;
   const name = nameOf(id);
   const remedy =
@@ -34,14 +34,15 @@ export function holderOf(ifindex: number, device: string): string | null {
       : '';
   return (
     `${device}: the XDP program ${name === null ? '' : `"${name}" `}(id ${id}) of somebody else is attached, ` +
-    `what it does with packets is not known: ${remedy}"ip link set dev ${device} xdp off", or stop who attached it`
+    `what it does with packets is not known: ${remedy}"ip link set dev ${device} ${keyword} off", or stop who attached it`
   );
 }
 
-/** 0: none. */
-function attachedProgram(ifindex: number): number {
+/** Id 0: none. The keyword is ip(8)'s for the mode that it is attached in. */
+function attachedProgram(ifindex: number): { id: number; keyword: 'xdp' | 'xdpgeneric' } {
   const state = orNull(() => queryXdp(ifindex));
-  return state ? state.native || state.generic : 0;
+  if (!state) return { id: 0, keyword: 'xdp' };
+  return state.native ? { id: state.native, keyword: 'xdp' } : { id: state.generic, keyword: 'xdpgeneric' };
 }
 
 const nameOf = (programId: number): string | null => orNull(() => loadedProgramInfo(programId))?.name ?? null;
