@@ -98,7 +98,8 @@ class ForwardBench {
       ...[0, 1].flatMap((index) => [gatewayIpv4(index), gatewayIpv6(index)]),
     ];
     for (const address of addresses) {
-      if (!tryStart('ip', 'netns', 'exec', router, 'ping', '-c1', '-W2', address))
+      // Until the first reply: what the kernel asked for in vain a moment ago it asks again only after a second.
+      if (!tryStart('ip', 'netns', 'exec', router, 'ping', '-c1', '-w10', address))
         throw new Error(`the router does not reach ${address}`);
     }
   }
