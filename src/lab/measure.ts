@@ -15,6 +15,8 @@ export interface Suffered {
   lost: number;
   /** Longest run of lost packets, as time; the source's own pauses are not counted. */
   outageMs: number;
+  /** Longest time beyond the regular gap in which the source sent nothing: what that hides is not in the other figures. */
+  pauseMs: number;
   /** When the first lost packet was sent; null: none was lost. */
   firstLostNs: bigint | null;
   /** Interface by which the last packet of the window arrived; null: none did. */
@@ -35,12 +37,15 @@ function firstSentSince(transmitNs: BigInt64Array, ns: bigint): number {
 export function suffered(stream: Stream, fromNs: bigint, toNs: bigint): Suffered {
   const gapNs = 1e9 / stream.packetsPerSecond;
   const end = firstSentSince(stream.transmitNs, toNs);
-  const result: Suffered = { sent: 0, lost: 0, outageMs: 0, firstLostNs: null, lastIfindex: null };
+  const result: Suffered = { sent: 0, lost: 0, outageMs: 0, pauseMs: 0, firstLostNs: null, lastIfindex: null };
   let runNs = 0;
+  let earlierNs: bigint | null = null;
   for (let sequence = firstSentSince(stream.transmitNs, fromNs); sequence < end; sequence++) {
     const sentNs = stream.transmitNs[sequence] ?? 0n;
     if (sentNs === 0n) continue;
     result.sent++;
+    if (earlierNs !== null) result.pauseMs = Math.max(result.pauseMs, (Number(sentNs - earlierNs) - gapNs) / NS_PER_MS);
+    earlierNs = sentNs;
     if ((stream.receiveNs[sequence] ?? 0n) > 0n) {
       result.lastIfindex = stream.ifindex[sequence] ?? null;
       runNs = 0;

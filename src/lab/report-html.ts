@@ -1,5 +1,6 @@
 /** report.html: one page without scripts or outside resources; the plots are inline SVG. Pure. */
-import { plotSvg } from './report-plot.js';
+import { release } from 'node:os';
+import { pathNames, plotSvg } from './report-plot.js';
 import type { StoryResult } from './story.js';
 
 const style = `
@@ -10,7 +11,8 @@ const style = `
   body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
   h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
   p, figcaption { color: var(--soft); max-width: 46rem; }
-  figure { margin: 0; } svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; }
+  .key { display: inline-block; width: .7em; height: .7em; margin: 0 .3em 0 .8em; }
+  figure { margin: 0; } svg { min-width: 40rem; } svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; }
   .scroll { overflow-x: auto; }
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
@@ -35,21 +37,34 @@ function table({ cases }: StoryResult): string {
 function section(result: StoryResult, paths: ReadonlyMap<number, number>): string {
   const family = result.cases[0]?.family ?? 4;
   const pauseMs = (result.stream.maxGapUs / 1000).toFixed(1);
+  const key = pathNames.map((name, path) => `<span class="key" style="background: var(--path${path})"></span>${name}`);
   return `<h2>IPv${family}</h2>
-<figure>${plotSvg(result, paths)}
-<figcaption>Packets that arrived at the far server, by the path that they took, in slices of 50 ms. The source's own longest
+<figure><div class="scroll">${plotSvg(result, paths)}</div>
+<figcaption>${key.join('')}. Packets that arrived at the far server, by the path that they took, in slices of 50 ms. The source's own longest
 pause was ${pauseMs} ms; it is not counted as outage.</figcaption></figure>
 ${table(result)}`;
 }
 
-export function reportHtml(results: readonly StoryResult[], paths: ReadonlyMap<number, number>): string {
+export interface ReportFacts {
+  /** When it was measured. */
+  at: Date;
+  remarks: readonly string[];
+}
+
+export function reportHtml(
+  results: readonly StoryResult[],
+  paths: ReadonlyMap<number, number>,
+  { at, remarks }: ReportFacts,
+): string {
   const rate = results[0]?.stream.packetsPerSecond ?? 0;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Detour: what the demo's traffic went through</title><style>${style}</style></head><body>
 <h1>What the demo's traffic went through</h1>
 <p>A client sends ${rate.toLocaleString('en')} numbered packets a second through the router to a far server. The primary
-uplink is cut, silenced and drained, and each time comes back. Lost packets are those that never arrived.</p>
+uplink is cut, silenced and drained, and each time comes back (silent: the carrier stays, everything beyond the gateway is dropped). Lost packets are those that
+never arrived. Measured ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, Linux ${escape(release())}.</p>
+${remarks.map((remark) => `<p><strong>${escape(remark)}.</strong></p>`).join('\n')}
 ${results.map((result) => section(result, paths)).join('\n')}
 </body></html>
 `;

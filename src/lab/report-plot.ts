@@ -10,7 +10,7 @@ const TOP = 46;
 const BOTTOM = 26;
 const SLICE_MS = 50;
 const NS_PER_MS = 1e6;
-const pathNames = ['primary', 'backup'];
+export const pathNames = ['primary', 'backup'];
 
 const point = (x: number, y: number): string => `${x.toFixed(1)},${y.toFixed(1)}`;
 
@@ -50,13 +50,6 @@ export function plotSvg({ stream, marks }: StoryResult, paths: ReadonlyMap<numbe
       `<polyline points="${shape}" fill="none" stroke="var(--path${path})" stroke-width="1.5"/>`
     );
   });
-  const legend = counts.map((_, path) => {
-    const at = LEFT + 6 + path * 90;
-    return (
-      `<rect x="${at}" y="${HEIGHT - BOTTOM - 16}" width="10" height="10" fill="var(--path${path})"/>` +
-      `<text x="${at + 15}" y="${HEIGHT - BOTTOM - 7}" fill="var(--ink)">${pathNames[path] ?? `gateway ${path}`}</text>`
-    );
-  });
   const perSecond = Math.round((top * 1000) / SLICE_MS).toLocaleString('en');
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="packets by path over time">
 <text x="${LEFT - 6}" y="${(y(top) + 4).toFixed(1)}" text-anchor="end" fill="var(--soft)">${perSecond}/s</text>
@@ -65,6 +58,5 @@ export function plotSvg({ stream, marks }: StoryResult, paths: ReadonlyMap<numbe
 ${lines.join('\n')}
 ${faults.join('\n')}
 ${axis.join('\n')}
-${legend.join('\n')}
 </svg>`;
 }

@@ -4,7 +4,23 @@ import { join } from 'node:path';
 import { reportHtml } from './report-html.js';
 import type { StoryResult } from './story.js';
 
-/** Returns the table. */
+/** A pause of the source longer than that may hide what it would have lost. */
+const NOTABLE_PAUSE_MS = 5;
+
+/** What a reader must know about how the figures came about; empty on a quiet machine. */
+export function remarks(results: readonly StoryResult[]): string[] {
+  return results.flatMap(({ cases }) =>
+    cases
+      .filter(({ pause_ms }) => pause_ms > NOTABLE_PAUSE_MS)
+      .map(
+        ({ name, family, pause_ms }) =>
+          `${name}, IPv${family}: the source itself paused for ${pause_ms.toFixed(0)} ms, and sent nothing that could be lost: ` +
+          'the machine was busy, the row says less than it seems',
+      ),
+  );
+}
+
+/** Returns the table, and remarks below it. */
 export function writeReport(
   directory: string,
   results: readonly StoryResult[],
@@ -15,8 +31,12 @@ export function writeReport(
     return { name, family: `ipv${family}`, lost, outage_ms, detect_ms, path_after };
   });
   writeFileSync(join(directory, 'report.json'), `${JSON.stringify({ cases: plain }, null, 2)}\n`);
-  writeFileSync(join(directory, 'report.html'), reportHtml(results, paths));
-  return table(results);
+  writeFileSync(
+    join(directory, 'report.html'),
+    reportHtml(results, paths, { at: new Date(), remarks: remarks(results) }),
+  );
+  const notes = remarks(results).map((remark) => `! ${remark}`);
+  return [table(results), ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');
 }
 
 function table(results: readonly StoryResult[]): string {

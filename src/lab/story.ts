@@ -20,6 +20,8 @@ export interface StoryCase {
   /** From the fault (the first lost packet; the action where none was lost) to the controller's event. */
   detect_ms: number;
   path_after: string;
+  /** Longest pause of the source between the fault and just after the event. */
+  pause_ms: number;
   cause: string;
 }
 
@@ -73,6 +75,8 @@ const EVENT_TIMEOUT_MS = 15_000;
 const SETTLE_MS = 600;
 /** What is still on its way when the source stops would count as lost. */
 const TAIL_MS = 200;
+/** So long after its event a step can still cost packets. */
+const AFTERMATH_NS = 50_000_000n;
 const NS_PER_MS = 1e6;
 const PRIMARY = 'primary';
 const BACKUP = 'backup';
@@ -213,6 +217,7 @@ function judge(
   family: 4 | 6,
 ): StoryCase {
   const { lost, outageMs, firstLostNs, lastIfindex } = suffered(stream, fromNs, toNs);
+  const { pauseMs } = suffered(stream, fromNs, BigInt(Math.round(event.record.atUs)) * 1000n + AFTERMATH_NS);
   const path = lastIfindex === null ? undefined : paths.get(lastIfindex);
   const startNs = firstLostNs ?? fromNs;
   const detectMs = event.record.atUs / 1000 - Number(startNs) / NS_PER_MS;
@@ -223,6 +228,7 @@ function judge(
     outage_ms: round(outageMs),
     detect_ms: round(Math.max(0, detectMs)),
     path_after: path === undefined ? 'none' : ([PRIMARY, BACKUP][path] ?? `gateway ${path}`),
+    pause_ms: round(pauseMs),
     cause: event.record.cause ?? '',
   };
 }

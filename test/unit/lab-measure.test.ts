@@ -17,10 +17,10 @@ function stream(fates: string): Stream {
 
 describe('what a stream suffered', () => {
   it.each([
-    ['111222', { sent: 6, lost: 0, outageMs: 0, firstLostNs: null, lastIfindex: 2 }],
-    ['1..1...2', { sent: 8, lost: 5, outageMs: 3, firstLostNs: 2n * MS, lastIfindex: 2 }],
-    ['1.--.1', { sent: 4, lost: 2, outageMs: 2, firstLostNs: 2n * MS, lastIfindex: 1 }],
-    ['...', { sent: 3, lost: 3, outageMs: 3, firstLostNs: 1n * MS, lastIfindex: null }],
+    ['111222', { sent: 6, lost: 0, outageMs: 0, pauseMs: 0, firstLostNs: null, lastIfindex: 2 }],
+    ['1..1...2', { sent: 8, lost: 5, outageMs: 3, pauseMs: 0, firstLostNs: 2n * MS, lastIfindex: 2 }],
+    ['1.--.1', { sent: 4, lost: 2, outageMs: 2, pauseMs: 2, firstLostNs: 2n * MS, lastIfindex: 1 }],
+    ['...', { sent: 3, lost: 3, outageMs: 3, pauseMs: 0, firstLostNs: 1n * MS, lastIfindex: null }],
   ])('in %s', (fates, expected) => {
     expect(suffered(stream(fates), 0n, 1000n * MS)).toEqual(expected);
   });

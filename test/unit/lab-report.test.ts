@@ -1,5 +1,6 @@
 /** report.html: one page that any browser reads, with everything that was measured in it. */
 import { describe, expect, it } from 'vitest';
+import { remarks } from '../../src/lab/report.js';
 import { reportHtml } from '../../src/lab/report-html.js';
 import type { CaseName, StoryResult } from '../../src/lab/story.js';
 
@@ -23,6 +24,7 @@ function result(family: 4 | 6): StoryResult {
       outage_ms: 10 * family + index,
       detect_ms: index + 0.25,
       path_after: index % 2 === 0 ? 'backup' : 'primary',
+      pause_ms: family === 6 && name === 'silent' ? 123.4 : 0.2,
       cause: `3 of 5 probes to <${family}> lost & "none" came back`,
     })),
     marks: NAMES.map((name, index) => ({ name, atNs: BigInt(100 * index + 1) * MS })),
@@ -58,11 +60,20 @@ function faults(html: string): string[] {
 const count = (text: string, part: string): number => text.split(part).length - 1;
 
 describe('the page of the demo', () => {
-  const html = reportHtml([result(4), result(6)], PATHS);
+  const html = reportHtml([result(4), result(6)], PATHS, {
+    at: new Date('2026-05-04T03:02:01Z'),
+    remarks: remarks([result(4), result(6)]),
+  });
 
   it('is well-formed, whatever the controller’s words are', () => {
     expect(faults(html)).toEqual([]);
     expect(html).toContain('3 of 5 probes to &lt;4&gt; lost &amp; &quot;none&quot; came back');
+  });
+
+  it('says when it was measured, and where the source paused', () => {
+    expect(html).toContain('Measured 2026-05-04 03:02 UTC');
+    const said = 'silent, IPv6: the source itself paused for 123 ms';
+    expect([count(html, said), count(html, 'the source itself paused')]).toEqual([1, 1]);
   });
 
   it('needs nothing from outside and runs nothing', () => {
@@ -78,8 +89,9 @@ describe('the page of the demo', () => {
       // 600 ms and one slice, in slices of 50 ms, of which each is drawn by its two ends.
       for (const [, points = ''] of lines) expect(points.split(' ')).toHaveLength(2 * 13);
       expect(plot).not.toMatch(/NaN|Infinity|undefined/);
-      for (const name of ['primary', 'backup', ...NAMES]) expect(count(plot, `>${name}</text>`), name).toBe(1);
+      for (const name of NAMES) expect(count(plot, `>${name}</text>`), name).toBe(1);
     }
+    for (const name of ['primary', 'backup']) expect(count(html, `</span>${name}`), name).toBe(2);
   });
 
   it('has a row for each event of each family, with its numbers and its cause', () => {
