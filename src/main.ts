@@ -189,7 +189,7 @@ function createController({ config }: LoadedConfig, fib: KernelFib, closing: Clo
 
 function announce(log: Log, api: ApiListeners, controller: Controller, service: LateService): void {
   for (const port of controller.ports) {
-    const mode = port.xdp === 'none' ? 'no XDP, forwarded by the stack' : `XDP in ${port.xdp} mode`;
+    const mode = port.xdp === 'none' ? "no XDP program of Detour's" : `XDP in ${port.xdp} mode`;
     log(
       port.xdp === 'native' ? 'info' : 'warn',
       `${port.name}: ${mode}${port.reason === null ? '' : ` (${port.reason})`}`,

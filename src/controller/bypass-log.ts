@@ -1,7 +1,7 @@
 /** Tells in the log when netfilter or IPsec takes packets from XDP or gives them back while the controller runs. */
 import type { Config } from '../config/types.js';
 import { bypassNotes } from './bypasses.js';
-import { netfilterNotes } from './forwarder.js';
+import { netfilterNotes } from './stack-reasons.js';
 import type { KernelView } from './ports.js';
 
 type Log = (level: 'info' | 'warn', text: string) => void;

@@ -7,7 +7,7 @@ import type { GroupView, PathView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
 import type { UplinkFacts, PathFacts } from './facts.js';
 import { linksByName } from './facts.js';
-import { stackReasons } from './forwarder.js';
+import { stackReasons } from './stack-reasons.js';
 import { groupIdOf, nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { familiesOf } from './policy.js';

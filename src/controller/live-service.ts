@@ -5,7 +5,7 @@ import type { IpAddress } from '../net/ip-address.js';
 import { ailments } from './ailments.js';
 import type { Controller } from './controller.js';
 import { bypassNotes } from './bypasses.js';
-import { netfilterNotes } from './forwarder.js';
+import { netfilterNotes } from './stack-reasons.js';
 import { forwardingOff } from './forwarding-off.js';
 import { lookup } from './lookup.js';
 import { families } from './policy.js';
@@ -77,8 +77,9 @@ export class LiveService implements ControllerService {
     const netfilter = netfilterNotes(config, view);
     const byStack = config.uplinks.flatMap((uplink) => {
       const { by, reason } = forwardingOf(inputs, uplink);
-      if (netfilter.some((note) => note.endsWith(`: ${reason}`))) return [];
-      return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is forwarded by the stack: ${reason}`] : [];
+      // Told once for all of them.
+      if (uplink.forwarding === 'auto' && netfilter.length > 0) return [];
+      return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is not forwarded by XDP: ${reason}`] : [];
     });
     return [
       ...netfilter,

@@ -7,7 +7,7 @@ import type { Prefix } from '../net/prefix.js';
 import { hopsOf, type UplinkFacts } from './facts.js';
 import { describeForSome, isForSome, isOfTableLocal, outranksOurs } from './foreign-routes.js';
 import { bypassed } from './bypasses.js';
-import { stackReasons } from './forwarder.js';
+import { stackReasons } from './stack-reasons.js';
 import { placements } from './intents.js';
 import { describeGuard, guardReason, notForwarding } from './lookup-guard.js';
 import type { KernelRoute, KernelView, PortStatus } from './ports.js';

@@ -3,7 +3,7 @@ import type { Config } from '../config/types.js';
 import type { AllDownView, GroupView, PathView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
 import { bypassed, describeBypassed } from './bypasses.js';
-import { stackReasons } from './forwarder.js';
+import { stackReasons } from './stack-reasons.js';
 import { nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { placements } from './intents.js';

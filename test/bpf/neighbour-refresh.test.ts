@@ -3,22 +3,14 @@
  *
  *   in0 192.0.2.1/24 ---- [this namespace] ---- out0 198.51.100.1/24: neighbours .2 and .3, both known
  */
-import { writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import {
-  addInterface,
-  addNextHop,
-  REDIRECT_OK,
-  RouteKind,
-  SETTINGS_FORWARD,
-  v4,
-  v6,
-} from '../helpers/bpf/little-router.js';
+import { addInterface, RouteKind, SETTINGS_FORWARD, v4 } from '../helpers/bpf/little-router.js';
+import { askFibForEverything, enterNetnsWithFib } from '../helpers/bpf/real-fib.js';
 import { frameTable } from '../helpers/bpf/scapy.js';
 import { TestRouter } from '../helpers/bpf/test-router.js';
 import { native } from '../../src/native.js';
 import { Limit } from '../../src/abi/index.js';
-import { enterOwnNetns, ifindexOf, ip } from '../helpers/own-netns.js';
+import { ip } from '../helpers/own-netns.js';
 import { until } from '../helpers/poll.js';
 
 const LONG_MS = 3_600_000;
@@ -41,33 +33,16 @@ const frame = frameTable({
 type FrameName = Parameters<typeof frame>[0];
 
 beforeAll(() => {
-  enterOwnNetns();
-  ip('link add in0 type veth peer name in1');
-  ip('link add out0 type veth peer name out1');
-  for (const name of ['in0', 'in1', 'out0', 'out1']) ip(`link set ${name} up`);
-  for (const key of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) writeFileSync(`/proc/sys/net/${key}`, '1');
-  ip('address add 192.0.2.1/24 dev in0');
-  ip('address add 198.51.100.1/24 dev out0');
-  ip('address add 2001:db8:2::1/64 dev out0 nodad');
-  ip('neigh add 198.51.100.2 lladdr 02:00:00:00:bb:02 dev out0 nud permanent');
+  ({ inIfindex, outIfindex } = enterNetnsWithFib());
   ip('neigh add 198.51.100.3 lladdr 02:00:00:00:bb:03 dev out0 nud permanent');
-  ip('neigh add 2001:db8:2::2 lladdr 02:00:00:00:bb:02 dev out0 nud permanent');
   ip('route add 203.0.113.0/24 via 198.51.100.2');
-  inIfindex = ifindexOf('in0');
-  outIfindex = ifindexOf('out0');
 });
 
 beforeEach(() => {
   router = new TestRouter();
   refreshEvery(LONG_MS);
   addInterface(router, { ifindex: inIfindex, port: inIfindex, slot: 1 });
-  router.set('tx_ports', 3, outIfindex);
-  router.set('egress', outIfindex, { port_slot: 3, flags: REDIRECT_OK, mtu: 1500, vlan_id: 0, inner_vlan_id: 0 });
-  addNextHop(router, 1, { ifindex: outIfindex, port_slot: 3 });
-  router.group(1, [{ members: [1] }]);
-  router.alive([1]);
-  router.route(4, v4('0.0.0.0'), 0, RouteKind.fib);
-  router.route(6, v6(), 0, RouteKind.fib);
+  askFibForEverything(router, outIfindex);
   router.route(4, v4('198.18.0.0'), 15, RouteKind.group, 1);
 });
 afterEach(() => router.close());

@@ -7,20 +7,17 @@ import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   addInterface,
-  addNextHop,
   LOOSE_SOURCE,
-  REDIRECT_OK,
   RouteKind,
   SETTINGS_FORWARD,
   STRICT_SOURCE,
   v4,
-  v6,
 } from '../helpers/bpf/little-router.js';
+import { askFibForEverything, enterNetnsWithFib } from '../helpers/bpf/real-fib.js';
 import { frameTable } from '../helpers/bpf/scapy.js';
 import { TestRouter } from '../helpers/bpf/test-router.js';
-import { enterOwnNetns, ifindexOf, ip } from '../helpers/own-netns.js';
+import { ip } from '../helpers/own-netns.js';
 
-const NEIGHBOUR = '02:00:00:00:bb:02';
 const FORWARD = 1 | 2;
 
 let router: TestRouter;
@@ -47,30 +44,12 @@ const frame = frameTable({
 type FrameName = Parameters<typeof frame>[0];
 
 beforeAll(() => {
-  enterOwnNetns();
-  ip('link add in0 type veth peer name in1');
-  ip('link add out0 address 02:00:00:00:cc:01 type veth peer name out1');
-  for (const name of ['in0', 'in1', 'out0', 'out1']) ip(`link set ${name} up`);
-  for (const key of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) writeFileSync(`/proc/sys/net/${key}`, '1');
-  ip('address add 192.0.2.1/24 dev in0');
-  ip('address add 198.51.100.1/24 dev out0');
-  ip('address add 2001:db8:1::1/64 dev in0 nodad');
-  ip('address add 2001:db8:2::1/64 dev out0 nodad');
-  ip(`neigh add 198.51.100.2 lladdr ${NEIGHBOUR} dev out0 nud permanent`);
-  ip(`neigh add 2001:db8:2::2 lladdr ${NEIGHBOUR} dev out0 nud permanent`);
+  const ports = enterNetnsWithFib();
+  inIfindex = ports.inIfindex;
   ip('route add unreachable 10.1.0.0/16');
-  inIfindex = ifindexOf('in0');
-  const outIfindex = ifindexOf('out0');
-
   router = new TestRouter();
   router.settings(SETTINGS_FORWARD);
-  router.set('tx_ports', 3, outIfindex);
-  router.set('egress', outIfindex, { port_slot: 3, flags: REDIRECT_OK, mtu: 1500, vlan_id: 0, inner_vlan_id: 0 });
-  addNextHop(router, 1, { ifindex: outIfindex, port_slot: 3 });
-  router.group(1, [{ members: [1] }]);
-  router.alive([1]);
-  router.route(4, v4('0.0.0.0'), 0, RouteKind.fib);
-  router.route(6, v6(), 0, RouteKind.fib);
+  askFibForEverything(router, ports.outIfindex);
   router.route(4, v4('203.0.113.0'), 24, RouteKind.group, 1);
   router.route(4, v4('192.0.2.1'), 32, RouteKind.local);
   router.route(4, v4('192.0.2.255'), 32, RouteKind.local);

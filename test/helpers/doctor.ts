@@ -2,7 +2,7 @@
 import type { Check, DoctorInput, Finding } from '../../src/cli/doctor/finding.js';
 import { parseConfig } from '../../src/config/index.js';
 import type { KernelLink, KernelView } from '../../src/controller/ports.js';
-import { MacAddress } from '../../src/net/mac-address.js';
+import { link } from './fake-planes.js';
 
 /** Capabilities of root. */
 export const ALL_CAPABILITIES = 'CapEff:\t000001ffffffffff\n';
@@ -27,26 +27,6 @@ uplinks:
   lte: {interface: eth2, probes: [{type: icmp, targets: [192.0.2.53]}]}
 interfaces: [eth0]
 `;
-
-export function link(ifindex: number, name: string, change: Partial<KernelLink> = {}): KernelLink {
-  return {
-    ifindex,
-    name,
-    mac: MacAddress.parse('02:00:00:00:00:01'),
-    mtu: 1500,
-    adminUp: true,
-    carrier: true,
-    kind: null,
-    ethernet: true,
-    vlan: null,
-    masterIfindex: 0,
-    forwarding: { 4: true, 6: true },
-    rpFilter: 0,
-    xdpRedirectTarget: true,
-    xdpRedirectFragments: true,
-    ...change,
-  };
-}
 
 export function view(links: readonly KernelLink[], change: Partial<KernelView> = {}): KernelView {
   return {

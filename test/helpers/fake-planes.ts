@@ -17,7 +17,7 @@ import { Prefix } from '../../src/net/prefix.js';
 
 const mac = MacAddress.parse('02:00:00:00:00:01');
 
-export const link = (ifindex: number, name: string): KernelLink => ({
+export const link = (ifindex: number, name: string, change: Partial<KernelLink> = {}): KernelLink => ({
   ifindex,
   name,
   mac,
@@ -32,6 +32,7 @@ export const link = (ifindex: number, name: string): KernelLink => ({
   rpFilter: 0,
   xdpRedirectTarget: true,
   xdpRedirectFragments: true,
+  ...change,
 });
 
 export const route = (prefix: string, overrides: Partial<KernelRoute> = {}): KernelRoute => ({

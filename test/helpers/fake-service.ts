@@ -195,7 +195,7 @@ export class FakeService implements ControllerService {
     mode: 'active',
     problems: [
       ...ailments({ groups: initialGroups(), paths: initialUplinks().flatMap(({ paths }) => paths) }),
-      'uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)',
+      'uplink lte is not forwarded by XDP: wwan0 has no Ethernet header (raw IP)',
     ],
     families: ([4, 6] as const).map((family) => ({
       family,

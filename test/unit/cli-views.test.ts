@@ -32,7 +32,7 @@ describe('status', () => {
     expect(text(renderStatus(snapshotOf(new FakeService()), plain))).toMatchInlineSnapshot(`
       "
       detour: degraded, active, running for 1 h
-      ! uplink lte is forwarded by the stack: wwan0 has no Ethernet header (raw IP)
+      ! uplink lte is not forwarded by XDP: wwan0 has no Ethernet header (raw IP)
 
       UPLINK  IP  STATE        SINCE   LOSS  LATENCY  JITTER     SENT  CAUSE
       fibre   v4  up        3 m 12 s    0 %  12.3 ms  210 us  18.4 EB  icmp-1: reply …

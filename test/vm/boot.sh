@@ -1,82 +1,141 @@
-#!/bin/bash
-# boot.sh KERNEL_DIR CMD...   boot an unpacked Debian kernel .deb (dpkg -x) in QEMU, run CMD there, return its exit code.
-#   The guest root is the host's root file system: 9p read-only + tmpfs overlay (writes vanish), same cwd, PATH.
-#   CMD's stdout+stderr come through a virtio-serial port; kernel messages go to $VM_DIR/console.log.
-# Environment: VM_SMP=2 VM_MEM=1536 (MiB) VM_TIMEOUT=300 (s) VM_ACCEL="tcg,thread=multi" VM_CPU=...
-#   VM_NET="-netdev ... -device virtio-net-pci,..."  extra qemu arguments      VM_APPEND="..." extra kernel parameters
-#   VM_OUT=DIR  host directory mounted read-write at /mnt/out in the guest      VM_MODS="veth sch_netem" modules to load
-#   VM_DIR=DIR  keep work files there (default: a removed temporary directory)  VM_VERBOSE=1 print the console at the end
-#   Lab inside one netns: ip netns exec LAB vmrun.sh ... with -netdev tap taps on a bridge. Taps may be moved to other netns once QEMU has opened them.
-# Needs: qemu-system-x86, busybox-static, cpio, kmod (or KMOD=path to a kmod binary), xz-utils for 6.12's .ko.xz.
+#!/usr/bin/env bash
+# Boots a Debian kernel in QEMU on the host's own files, runs one command there, and ends with its exit code.
+#
+#   test/vm/boot.sh KERNEL_DIR COMMAND...       KERNEL_DIR: a linux-image package, unpacked by dpkg -x
+#
+# The guest's root is the host's file system, read-only below an overlay in memory: what is written there vanishes.
+# The command runs in the same directory; its output comes through a virtio port, the kernel's goes to a file.
+# Environment: VM_SMP=2, VM_MEM=1536 (MiB), VM_TIMEOUT=300 (s), VM_ACCEL="tcg,thread=multi", VM_CPU,
+#   VM_MODS="veth sch_netem": modules to load; VM_OUT=DIR: a directory that the guest sees as /mnt/out, writable;
+#   VM_VERBOSE=1: print the kernel's messages at the end.
+# Needs qemu-system-x86, busybox-static, cpio, kmod, xz-utils.
 set -euo pipefail
-K=$(realpath "$1"); shift
-VM=$(ls "$K"/boot/vmlinuz-* | head -1); REL=${VM##*/vmlinuz-}
-IMG=$VM; [ ! -s "$K/vmlinux-$REL" ] || IMG=$K/vmlinux-$REL   # an uncompressed image (unpack-vmlinux.py BZIMAGE OUT) boots about 2 s faster on 6.1
-MODS=$K/lib/modules; [ -d "$MODS/$REL" ] || MODS=$K/usr/lib/modules
-HERE=$(dirname "$(realpath "$0")")
-KMOD=${KMOD:-$(command -v kmod || echo "$HERE/k/kmod/bin/kmod")}
-D=${VM_DIR:-$(mktemp -d /tmp/vmrun.XXXXXX)}; mkdir -p "$D"; [ -n "${VM_DIR:-}" ] || trap 'rm -rf "$D"' EXIT
 
-# 1. initramfs, once per kernel: busybox + the modules needed to reach the 9p root
-I=$K/initrd.$REL.cpio
-if [ ! -s "$I" ] || [ "$0" -nt "$I" ]; then
-  [ -s "$MODS/$REL/modules.dep" ] || (exec -a depmod "$KMOD" -b "${MODS%/lib/modules}" "$REL")
-  T=$(mktemp -d); mkdir -p "$T"/{bin,m,proc,sys,dev,mnt,host,newroot}; cp /bin/busybox "$T/bin/"
-  (cd "$MODS/$REL"
-   need() { local f deps                         # print a module's dependencies first, then itself
-     f=$(grep -E "(^|/)$1\.ko[^:]*:" modules.dep | head -1) || return 0
-     deps=${f#*:}; for d in $(printf '%s\n' $deps | tac); do echo "$d"; done; echo "${f%%:*}"; }
-   n=100
-   for m in virtio_pci virtio_console 9pnet_virtio 9p overlay; do need $m; done | awk '!s[$0]++' |
-   while read -r f; do n=$((n+1)); b=$T/m/$n-$(basename "$f"); cp "$f" "$b"; case $b in *.xz) xz -d "$b";; esac; done)
-  cat > "$T/init" <<'INIT'
+kernel=$(realpath "$1")
+shift
+image=$(ls "$kernel"/boot/vmlinuz-* | head -n 1)
+release=${image##*/vmlinuz-}
+modules=$kernel/lib/modules
+[ -d "$modules/$release" ] || modules=$kernel/usr/lib/modules
+initramfs=$kernel/initrd.$release.cpio
+kmod=$(command -v kmod)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Files of a module and of what it depends on, dependencies first.
+module_files() {
+	local line
+	line=$(grep -E "(^|/)$1\.ko[^:]*:" modules.dep | head -n 1) || return 0
+	# shellcheck disable=SC2086 # names of files without spaces
+	printf '%s\n' ${line#*:} | tac
+	echo "${line%%:*}"
+}
+
+# busybox and the modules that reach the host's files; once for each kernel, and again when this script changes.
+make_initramfs() {
+	local root number=100 file
+	[ -s "$modules/$release/modules.dep" ] || (exec -a depmod "$kmod" -b "${modules%/lib/modules}" "$release")
+	root=$(mktemp -d)
+	mkdir -p "$root"/{bin,modules,proc,sys,dev,mnt,host,newroot}
+	cp /bin/busybox "$root/bin/"
+	(
+		cd "$modules/$release"
+		for module in virtio_pci virtio_console 9pnet_virtio 9p overlay; do module_files "$module"; done |
+			awk 'NF && !seen[$0]++' |
+			while read -r file; do
+				# Numbered, so that they load in this order.
+				number=$((number + 1))
+				cp "$file" "$root/modules/$number-$(basename "$file")"
+			done
+		for file in "$root"/modules/*.xz; do [ ! -e "$file" ] || xz -d "$file"; done
+	)
+	cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
-[ -n "$vmdebug" ] && set -x
-/bin/busybox --install -s /bin; export PATH=/bin
-mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
-for m in /m/*.ko; do insmod $m; done
-mount -t tmpfs -o mode=755 t /mnt; mkdir -p /mnt/u /mnt/w
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for module in /modules/*.ko; do insmod $module; done
+mount -t tmpfs -o mode=755 t /mnt
+mkdir -p /mnt/upper /mnt/work
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=524288,cache=loose,access=any host /host || poweroff -f
-mount -t overlay -o lowerdir=/host,upperdir=/mnt/u,workdir=/mnt/w,index=off,xino=off o /newroot || poweroff -f
-for x in $(cat /proc/cmdline); do case $x in vmrun=*) d=${x#*=};; esac; done
-for x in proc sys dev; do mount --move /$x /newroot/$x; done
-exec switch_root /newroot /bin/bash "$d/stage2"
+mount -t overlay -o lowerdir=/host,upperdir=/mnt/upper,workdir=/mnt/work,index=off,xino=off o /newroot || poweroff -f
+for word in $(cat /proc/cmdline); do case $word in detour_work=*) work=${word#*=} ;; esac; done
+for directory in proc sys dev; do mount --move /$directory /newroot/$directory; done
+exec switch_root /newroot /bin/bash "$work/guest"
 INIT
-  chmod +x "$T/init"; (cd "$T" && find . | cpio -o -H newc --quiet) > "$I.$$"; mv "$I.$$" "$I"; rm -rf "$T"
-fi
+	chmod +x "$root/init"
+	(cd "$root" && find . | cpio -o -H newc --quiet) >"$initramfs.$$"
+	mv "$initramfs.$$" "$initramfs"
+	rm -rf "$root"
+}
 
-# 2. what runs in the guest as pid 1 after switch_root (read through the 9p share)
-{ echo "MODS=$(printf %q "$MODS") KMOD=$(printf %q "$KMOD") WD=$(printf %q "$PWD") VM_MODS=$(printf %q "${VM_MODS:-}") OUT=${VM_OUT:+1}"
-  cat <<'S2'
-[ -z "${vmdebug:-}" ] || set -x
+# What runs in the guest as process 1, with the host's files around it.
+write_guest_script() {
+	{
+		printf 'modules=%q kmod=%q directory=%q wanted=%q has_out=%q command=%q\n' \
+			"$modules" "$kmod" "$PWD" "${VM_MODS:-}" "${VM_OUT:+1}" "$work/command"
+		cat <<'GUEST'
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
-mount -t tmpfs t /run; mount -t tmpfs t /dev/shm 2>/dev/null || { mkdir -p /dev/shm; mount -t tmpfs t /dev/shm; }
-mkdir -p /dev/pts; mount -t devpts d /dev/pts; mount -t bpf b /sys/fs/bpf; mount -t debugfs d /sys/kernel/debug
-mount -t tracefs t /sys/kernel/tracing 2>/dev/null; mount -t cgroup2 c /sys/fs/cgroup; mkdir -p /run/netns /lib/modules
-mount --bind "$MODS" /lib/modules
-for t in modprobe insmod rmmod lsmod; do [ -e /usr/sbin/$t ] || ln -s "$KMOD" /usr/sbin/$t; done
-ip link set lo up; ulimit -l unlimited
-[ -z "$OUT" ] || { mkdir -p /mnt/out; mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=none out /mnt/out; }
-modprobe virtio_net; for m in $VM_MODS; do modprobe $m; done
-for p in /sys/class/virtio-ports/*; do case $(<$p/name) in out) O=/dev/${p##*/};; rc) R=/dev/${p##*/};; esac; done
-S2
-  echo "cd \"\$WD\"; (bash $D/cmd) >\$O 2>&1 </dev/null; echo \$? >\$R; sync; echo o >/proc/sysrq-trigger; sleep 5"
-} > "$D/stage2"
-printf '%s\n' "$*" > "$D/cmd"; : > "$D/rc"
+mount -t tmpfs t /run
+mkdir -p /dev/shm /dev/pts /run/netns /lib/modules
+mount -t tmpfs t /dev/shm
+mount -t devpts d /dev/pts
+mount -t bpf b /sys/fs/bpf
+mount -t debugfs d /sys/kernel/debug
+mount -t tracefs t /sys/kernel/tracing 2>/dev/null
+mount -t cgroup2 c /sys/fs/cgroup
+mount --bind "$modules" /lib/modules
+for tool in modprobe insmod rmmod lsmod; do [ -e /usr/sbin/$tool ] || ln -s "$kmod" /usr/sbin/$tool; done
+ip link set lo up
+ulimit -l unlimited
+[ -z "$has_out" ] || { mkdir -p /mnt/out; mount -t 9p -o trans=virtio,version=9p2000.L,msize=524288,cache=none out /mnt/out; }
+for module in virtio_net $wanted; do modprobe $module; done
+for port in /sys/class/virtio-ports/*; do
+	case $(<$port/name) in
+	out) output=/dev/${port##*/} ;;
+	code) code=/dev/${port##*/} ;;
+	esac
+done
+cd "$directory"
+(bash "$command") >$output 2>&1 </dev/null
+echo $? >$code
+sync
+echo o >/proc/sysrq-trigger
+sleep 5
+GUEST
+	} >"$work/guest"
+}
 
-# 3. run
-A=${VM_ACCEL:-tcg,thread=multi}; case $A in kvm*) C=host;; *) C=max,la57=off;; esac
-OUT=(); [ -z "${VM_OUT:-}" ] || OUT=(-virtfs "local,path=$(realpath "$VM_OUT"),mount_tag=out,security_model=none")
-rm -f "$D/in"; mkfifo "$D/in"; exec 9<>"$D/in"   # a stdin that never ends: at end of file QEMU's stdio port reads as closed and guest writes block
-set +e
-timeout "${VM_TIMEOUT:-300}" qemu-system-x86_64 -accel "$A" -cpu "${VM_CPU:-$C}" -M pc -smp "${VM_SMP:-2}" -m "${VM_MEM:-1536}" \
-  -nodefaults -display none -no-reboot -kernel "$IMG" -initrd "$I" \
-  -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check rcupdate.rcu_expedited=1 vmrun=$D ${VM_APPEND:-}" \
-  -chardev file,id=con,path="$D/console.log" -serial chardev:con -device virtio-serial-pci \
-  -chardev stdio,id=out,signal=off -device virtserialport,chardev=out,name=out \
-  -chardev file,id=rc,path="$D/rc" -device virtserialport,chardev=rc,name=rc \
-  -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap "${OUT[@]}" ${VM_NET:-} <&9
-q=$?
-[ -z "${VM_VERBOSE:-}" ] || sed 's/^/console| /' "$D/console.log" >&2
-rc=$(tr -dc 0-9 < "$D/rc"); [ -n "$rc" ] || { echo "vmrun: no exit code from the guest (qemu $q); console tail:" >&2; tail -15 "$D/console.log" >&2; rc=125; }
-exit "$rc"
+boot() {
+	local accelerator=${VM_ACCEL:-tcg,thread=multi} cpu=max,la57=off share=()
+	case $accelerator in kvm*) cpu=host ;; esac
+	[ -z "${VM_OUT:-}" ] || share=(-virtfs "local,path=$(realpath "$VM_OUT"),mount_tag=out,security_model=none")
+	# Input that never ends: at its end QEMU's port of standard output counts as closed, and the guest's writes block.
+	mkfifo "$work/input"
+	exec 9<>"$work/input"
+	timeout "${VM_TIMEOUT:-300}" qemu-system-x86_64 -accel "$accelerator" -cpu "${VM_CPU:-$cpu}" -M pc \
+		-smp "${VM_SMP:-2}" -m "${VM_MEM:-1536}" -nodefaults -display none -no-reboot \
+		-kernel "$image" -initrd "$initramfs" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable no_timer_check rcupdate.rcu_expedited=1 detour_work=$work" \
+		-chardev "file,id=console,path=$work/console.log" -serial chardev:console -device virtio-serial-pci \
+		-chardev stdio,id=out,signal=off -device virtserialport,chardev=out,name=out \
+		-chardev "file,id=code,path=$work/code" -device virtserialport,chardev=code,name=code \
+		-virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap "${share[@]}" <&9
+}
+
+if [ ! -s "$initramfs" ] || [ "$0" -nt "$initramfs" ]; then make_initramfs; fi
+write_guest_script
+printf '%s\n' "$*" >"$work/command"
+: >"$work/code"
+status=0
+boot || status=$?
+[ -z "${VM_VERBOSE:-}" ] || sed 's/^/console| /' "$work/console.log" >&2
+code=$(tr -dc 0-9 <"$work/code")
+if [ -z "$code" ]; then
+	echo "boot: the guest told no exit code (QEMU ended with $status); the end of its console:" >&2
+	tail -n 15 "$work/console.log" >&2
+	exit 125
+fi
+exit "$code"

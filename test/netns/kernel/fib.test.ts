@@ -16,16 +16,7 @@ import { until } from '../../helpers/poll.js';
 import { APPLIED } from './expected.js';
 import { Monitor } from './monitor.js';
 import { Namespace } from './namespace.js';
-
-const config: KernelConfig = {
-  table: 254,
-  metric: 100,
-  uplinkTableBase: 6800,
-  markBase: 0x6800,
-  rulePriority: 6800,
-  nexthopIdBase: 680_000,
-  keepOnExit: false,
-};
+import { kernelConfig as config } from '../../helpers/kernel-config.js';
 
 const ADDRESSES = {
   4: {

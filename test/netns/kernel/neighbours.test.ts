@@ -5,22 +5,12 @@
  *     wan0 192.0.2.2/24, 2001:db8:1::2/64 ----- wan0 192.0.2.1/24, 2001:db8:1::1/64
  */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { KernelConfig } from '../../../src/config/types.js';
 import type { KernelFib } from '../../../src/controller/ports.js';
 import { createKernelFib } from '../../../src/kernel/index.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { until } from '../../helpers/poll.js';
 import { Namespace, type Veth } from './namespace.js';
-
-const config: KernelConfig = {
-  table: 254,
-  metric: 100,
-  uplinkTableBase: 6800,
-  markBase: 0x6800,
-  rulePriority: 6800,
-  nexthopIdBase: 680_000,
-  keepOnExit: false,
-};
+import { kernelConfig as config } from '../../helpers/kernel-config.js';
 
 let space: Namespace;
 let wan0: Veth;

@@ -15,6 +15,7 @@ import type { KernelLink, KernelView } from '../../../src/controller/ports.js';
 import type { GroupView, PathView } from '../../../src/engine/types.js';
 import { configOf } from '../../helpers/config.js';
 import { link, viewOf } from '../../helpers/fake-planes.js';
+import { pathView } from '../../helpers/path-view.js';
 
 const text = (ofA = '', head = ''): string => `${head}
 uplinks:
@@ -25,20 +26,6 @@ groups: {net: {tiers: [[{uplink: a, weight: 3}], [b]]}}
 routes: [{to: 0.0.0.0/0, group: net}, {to: 192.0.2.0/24, blackhole: true}]
 `;
 const config = configOf(text());
-
-const path = (uplink: string, state: PathView['state']): PathView => ({
-  uplink,
-  family: 4,
-  state,
-  alive: state === 'up',
-  kept: null,
-  sinceUs: 0,
-  cause: '',
-  heldUntilUs: null,
-  damping: { figureOfMerit: 0, suppressed: false },
-  failures: 0,
-  targets: [],
-});
 
 function inputs(change: { config?: Config; view?: KernelView; active?: string[]; states?: PathView['state'][] } = {}) {
   const view = change.view ?? viewOf(3);
@@ -56,7 +43,7 @@ function inputs(change: { config?: Config; view?: KernelView; active?: string[];
     view,
     facts: allFacts(change.config ?? config, view),
     groups: [group],
-    paths: [path('a', a), path('b', b)],
+    paths: [pathView('a', a), pathView('b', b)],
     uplinkIndex: new NameIndex(),
     groupIndex: new NameIndex(),
   };

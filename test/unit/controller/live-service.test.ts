@@ -40,7 +40,7 @@ describe('health', () => {
     const { status, problems } = await health();
     expect(status).toBe('ok');
     expect(problems).toEqual([
-      'uplink a is forwarded by the stack: configured: forwarding is stack',
+      'uplink a is not forwarded by XDP: configured: forwarding is stack',
       expect.stringMatching(
         /^the policy rule "ipv4: 7: from all fwmark 0x1 lookup 7" is not Detour's .*\(ip rule del\)/,
       ),

@@ -9,6 +9,7 @@ import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { configOf } from '../../helpers/config.js';
 import { foreignRule, route, viewOf } from '../../helpers/fake-planes.js';
+import { pathView } from '../../helpers/path-view.js';
 
 const text = (more = ''): string => `
 uplinks:
@@ -22,17 +23,8 @@ routes:
 `;
 
 const path = (uplink: string, change: Partial<PathView> = {}): PathView => ({
-  uplink,
-  family: 4,
-  state: 'up',
-  alive: true,
-  kept: null,
-  sinceUs: 0,
+  ...pathView(uplink, 'up'),
   cause: `${uplink} answers`,
-  heldUntilUs: null,
-  damping: { figureOfMerit: 0, suppressed: false },
-  failures: 0,
-  targets: [],
   ...change,
 });
 

@@ -13,6 +13,7 @@ import type { HealthInputs, StatusInputs } from '../../../src/controller/status.
 import type { GroupView, PathView } from '../../../src/engine/types.js';
 import { configOf } from '../../helpers/config.js';
 import { foreignRule, link, viewOf } from '../../helpers/fake-planes.js';
+import { pathView } from '../../helpers/path-view.js';
 
 const ROUTES = `
 groups: {net: {tiers: [[a]]}}
@@ -22,19 +23,7 @@ const config = configOf(`uplinks: {a: {interface: eth1, gateway: 10.0.1.1}}${ROU
 const byStack = configOf(`uplinks: {a: {interface: eth1, gateway: 10.0.1.1, forwarding: stack}}${ROUTES}`);
 const observing = configOf(`mode: observe\nuplinks: {a: {interface: eth1, gateway: 10.0.1.1}}${ROUTES}`);
 
-const path = (state: PathView['state'], family: 4 | 6 = 4): PathView => ({
-  uplink: 'a',
-  family,
-  state,
-  alive: state === 'up',
-  kept: null,
-  sinceUs: 0,
-  cause: '',
-  heldUntilUs: null,
-  damping: { figureOfMerit: 0, suppressed: false },
-  failures: 0,
-  targets: [],
-});
+const path = (state: PathView['state'], family: 4 | 6 = 4): PathView => pathView('a', state, family);
 const group = (active: string[], family: 4 | 6 = 4): GroupView => ({
   group: 'net',
   family,

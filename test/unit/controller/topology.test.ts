@@ -8,7 +8,8 @@ import { forwardingOf, interfaceStatuses } from '../../../src/controller/status.
 import type { StatusInputs } from '../../../src/controller/status.js';
 import { place } from '../../../src/controller/topology.js';
 import { configOf } from '../../helpers/config.js';
-import { link, view } from '../../helpers/doctor.js';
+import { view } from '../../helpers/doctor.js';
+import { link } from '../../helpers/fake-planes.js';
 
 const port = link(2, 'wan0');
 

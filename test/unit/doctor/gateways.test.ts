@@ -4,7 +4,8 @@ import { gateways } from '../../../src/cli/doctor/checks/gateways.js';
 import type { KernelAddress, KernelRoute } from '../../../src/controller/ports.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
-import { LINKS, lines, link, machine, view } from '../../helpers/doctor.js';
+import { LINKS, lines, machine, view } from '../../helpers/doctor.js';
+import { link } from '../../helpers/fake-planes.js';
 
 /** Of eth1, ifindex 3. */
 const address = (text: string, prefixLength: number, scope: KernelAddress['scope'] = 'global'): KernelAddress => ({

@@ -13,8 +13,8 @@ import type { Check } from '../../../src/cli/doctor/finding.js';
 import type { KernelRoute, NetfilterHook } from '../../../src/controller/ports.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
-import { foreignRule } from '../../helpers/fake-planes.js';
-import { LINKS, lines, link, machine, view, type Machine } from '../../helpers/doctor.js';
+import { foreignRule, link } from '../../helpers/fake-planes.js';
+import { LINKS, lines, machine, view, type Machine } from '../../helpers/doctor.js';
 
 type Row = [description: string, check: Check, change: Machine, expected: string[]];
 

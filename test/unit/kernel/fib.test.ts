@@ -1,7 +1,6 @@
 /** Derivation and difference: tables, and properties on a model of the kernel. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { KernelConfig } from '../../../src/config/types.js';
 import type { FibIntent } from '../../../src/controller/ports.js';
 import { deriveObjects } from '../../../src/kernel/fib/derive.js';
 import { diffObjects, type Operation } from '../../../src/kernel/fib/diff.js';
@@ -12,16 +11,7 @@ import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import type { WantedObjects } from '../../../src/kernel/fib/objects.js';
 import { ModelKernel } from './model-kernel.js';
-
-const config: KernelConfig = {
-  table: 254,
-  metric: 100,
-  uplinkTableBase: 6800,
-  markBase: 0x6800,
-  rulePriority: 6800,
-  nexthopIdBase: 680_000,
-  keepOnExit: false,
-};
+import { kernelConfig as config } from '../../helpers/kernel-config.js';
 
 const address = (family: Family, host: number): IpAddress =>
   IpAddress.parse(family === 4 ? `192.0.2.${host}` : `2001:db8::${host}`);

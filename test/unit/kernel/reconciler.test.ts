@@ -1,22 +1,13 @@
 /** Applies and switches whose dumps and answers come in every order: the last one asked for is what the kernel has. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { KernelConfig } from '../../../src/config/types.js';
 import type { FibGroupIntent, FibIntent, FibReport } from '../../../src/controller/ports.js';
 import { FibReconciler } from '../../../src/kernel/fib/reconciler.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { PlayedSockets } from './played-sockets.js';
+import { kernelConfig as config } from '../../helpers/kernel-config.js';
 
-const config: KernelConfig = {
-  table: 254,
-  metric: 100,
-  uplinkTableBase: 6800,
-  markBase: 0x6800,
-  rulePriority: 6800,
-  nexthopIdBase: 680_000,
-  keepOnExit: false,
-};
 const GROUP_ID = 680_000 + 0x4000;
 const UPLINKS = [0, 1, 2] as const;
 

@@ -9,16 +9,7 @@ import { describe as inWords } from '../../../src/kernel/fib/execute.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { ModelKernel } from './model-kernel.js';
-
-const config: KernelConfig = {
-  table: 254,
-  metric: 100,
-  uplinkTableBase: 6800,
-  markBase: 0x6800,
-  rulePriority: 6800,
-  nexthopIdBase: 680_000,
-  keepOnExit: false,
-};
+import { kernelConfig as config } from '../../helpers/kernel-config.js';
 
 interface Shape {
   family: Family;

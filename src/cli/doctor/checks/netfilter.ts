@@ -1,6 +1,6 @@
 /** Frames that XDP forwards never reach netfilter: no NAT, no firewall, no connection tracking. */
 import type { NetfilterHook } from '../../../controller/ports.js';
-import { forwardingByInterface, hooksInTheWay, listHooks } from '../../../controller/forwarder.js';
+import { forwardingByInterface, hooksInTheWay, listHooks } from '../../../controller/stack-reasons.js';
 import { isUnknown, reporter, type DoctorInput, type Finding } from '../finding.js';
 
 const reportNat = reporter('nat', 'network', 'Address translation');

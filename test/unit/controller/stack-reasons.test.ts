@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { hooksInTheWay, netfilterNotes, stackReasons } from '../../../src/controller/forwarder.js';
+import { hooksInTheWay, netfilterNotes, stackReasons } from '../../../src/controller/stack-reasons.js';
 import { NameIndex } from '../../../src/controller/ids.js';
 import { forwardingIntent } from '../../../src/controller/intents.js';
 import type { KernelLink, NetfilterHook } from '../../../src/controller/ports.js';
