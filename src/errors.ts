@@ -32,6 +32,12 @@ export const errorCatalogue = {
     status: 409,
     exit: 1,
   },
+  GATEWAYS_OFF: {
+    message: 'gateway nodes are not used here: the configuration has no "gateways" section',
+    status: 409,
+    exit: 1,
+  },
+  GATEWAY_UNKNOWN: { message: 'no gateway named "{gateway}"; paired: {known}', status: 404, exit: 1 },
   NOT_RUNNING: {
     message: 'no controller answers at {socket}: start it with "detour run CONFIG"',
     status: 503,

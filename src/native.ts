@@ -307,6 +307,53 @@ export interface FileLock {
   close(): void;
 }
 
+export interface LinkSocketOptions {
+  family: 4 | 6;
+  /** SO_BINDTODEVICE. */
+  ifindex: number;
+  ifname: string;
+  port: number;
+  /** Raw address bytes (4 or 16) of the multicast group to join on that interface. */
+  group: Uint8Array;
+  /** Datagrams longer than this come as `truncated`. */
+  maximumBytes: number;
+  receiveBufferBytes?: number;
+  /** Network namespace file, e.g. /run/netns/x; absent: the current one. */
+  netns?: string;
+  /** Once, when something is to be read; again only after a `receive` has found nothing more. */
+  onReadable: () => void;
+  /** Errno name, e.g. "ENETDOWN"; the socket stays open. */
+  onError: (code: string) => void;
+}
+
+export interface LinkDatagram {
+  /** A copy. */
+  bytes: Buffer;
+  /** Raw address bytes. */
+  source: Uint8Array;
+  sourcePort: number;
+  /** To the multicast group or to a unicast address of ours. */
+  destination: Uint8Array;
+  /** TTL or hop limit as received. */
+  hopLimit: number;
+  truncated: boolean;
+}
+
+/**
+ * A UDP socket for one family on one interface: member of a multicast group there, sends with TTL or hop limit 255, not
+ * looped back to this machine, and tells the TTL or hop limit of what it receives, which node:dgram cannot. Needs no
+ * capability (SO_BINDTODEVICE of an unbound socket does not, since Linux 5.7).
+ */
+export interface LinkSocket {
+  /** Up to `max` datagrams that wait; fewer: nothing is left, and `onReadable` is armed again. */
+  receive(max: number): LinkDatagram[];
+  /** To a unicast address on the link or to the group. Throws NativeError; what the network loses is not noticed. */
+  send(destination: Uint8Array, bytes: Uint8Array): void;
+  /** Datagrams that the kernel dropped because nobody read them (SO_RXQ_OVFL). */
+  readonly overruns: number;
+  close(): void;
+}
+
 export interface NativeAddon {
   openRingBuffer(mapFd: number, onReadable: () => void): RingBuffer;
   mapArray(mapFd: number, byteLength: number, writable: boolean): MappedArray;
@@ -337,6 +384,7 @@ export interface NativeAddon {
   runLiveFrames(options: LiveFrameOptions): Promise<{ elapsedNs: bigint }>;
   openNetlink(options: NetlinkSocketOptions): NetlinkSocket;
   openCarrierWatch(options: CarrierWatchOptions): CarrierWatch;
+  openLinkSocket(options: LinkSocketOptions): LinkSocket;
   createProber(options: ProberOptions): Prober;
   createIcmpReceiver(options: IcmpReceiverOptions): IcmpReceiver;
   /** Bad arguments throw; what the network refuses rejects: ECONNREFUSED, ETIMEDOUT after `timeoutMs`, ... */

@@ -37,6 +37,7 @@ export function resolve(draft: Draft<ConfigFile>, run: Resolving): Config {
     routes: resolveRoutes(draft.routes, groups, uplinks, maxRoutes, run),
     // Holes are only there when the item was wrong.
     interfaces: interfaces.filter((item) => item !== undefined),
+    gateways: null,
     decision: { minimumAgreeing: minimumAgreeing(draft, uplinks, run) },
     kernel: resolveKernel(draft.kernel, uplinkNames.length, run),
     dataplane: {

@@ -18,6 +18,8 @@ export interface Config {
   routes: RouteConfig[];
   /** Interfaces that carry the XDP program although they are no uplinks (the LAN side). */
   interfaces: InterfaceConfig[];
+  /** Gateway nodes as a last resort; null: the protocol is not spoken. */
+  gateways: GatewaysConfig | null;
   decision: DecisionConfig;
   kernel: KernelConfig;
   dataplane: DataplaneConfig;
@@ -41,6 +43,17 @@ export interface UplinkConfig {
   damping: DampingConfig;
   /** Beyond these over the probes' windows, the uplink is `degraded`. Absent: no limit. */
   limits: QualityLimits;
+  /** Absent: configured. */
+  gatewayNode?: GatewayUplink;
+}
+
+/** Present on uplinks that are elected gateway nodes; they are in no file and are made by the controller. */
+export interface GatewayUplink {
+  /** Name of the pairing. */
+  node: string;
+  role: 'standby' | 'active';
+  /** The router translates what leaves here to its own address, which XDP does not: the stack forwards. */
+  translated: boolean;
 }
 
 /**
@@ -136,6 +149,38 @@ export interface InterfaceConfig {
   /** As of uplinks. */
   optional: boolean;
   forwarding: Forwarding;
+}
+
+/** How neighbours are elected as gateways (docs/gateway-protocol.md). */
+export interface GatewaysConfig {
+  /** Where nodes are listened to: the LAN, a link of their own. */
+  interfaces: string[];
+  /** Groups that get elected nodes as their last tier. */
+  groups: string[];
+  /** `cold`: elected when no configured uplink works. `warm`: one is kept armed and probed, so that failover costs one bit. */
+  standby: 'cold' | 'warm';
+  maxElected: number;
+  metered: 'allow' | 'avoid' | 'never';
+  minimumBatteryPercent: number;
+  /** `pairing`: whoever has a key may be elected; `manual`: only whom a person has approved. */
+  approval: 'pairing' | 'manual';
+  /** Way of the answers: translated to the router's address towards the node, or straight from node to client. */
+  wayBack: 'router' | 'direct';
+  /** Through elected nodes to the outside. */
+  probes: ProbeConfig[];
+  /** Interval of those probes while the node is on standby, where it is longer than the probe's own: they cost bytes. */
+  standbyIntervalMs: number;
+  leaseMs: number;
+  /** How long another node must have been better before it takes over. */
+  switchAfterMs: number;
+  restMs: number;
+  maximumRestMs: number;
+  /** Of each metered node; null: none. */
+  budget: { bytes: bigint; per: 'day' | 'month'; warnPercent: number } | null;
+  /** Program that orders candidates (JSON on standard input, names on standard output) and its arguments; null: none. */
+  policy: string[] | null;
+  /** Directory of keys, identity and leases. */
+  stateDirectory: string;
 }
 
 export interface DecisionConfig {

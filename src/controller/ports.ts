@@ -5,11 +5,13 @@
  * Writers are reconcilers: `apply...(wanted)` compares with what is there and writes the difference; calling it twice
  * writes nothing the second time. What it could not do is in the report, never silently dropped.
  */
-import type { WindowStatistics } from '../engine/types.js';
+import type { PathView, WindowStatistics } from '../engine/types.js';
 import type { Family, IpAddress } from '../net/ip-address.js';
 import type { MacAddress } from '../net/mac-address.js';
 import type { Prefix } from '../net/prefix.js';
-import type { ProbeConfig } from '../config/types.js';
+import type { GatewaysConfig, ProbeConfig } from '../config/types.js';
+import type { GatewaysStatus } from './gateway-status.js';
+import type { GatewayDiscards, GatewayTransition } from './records.js';
 
 export interface Clock {
   /** CLOCK_MONOTONIC, microseconds. */
@@ -89,6 +91,13 @@ export interface RouteIntent {
   target: RouteIntentTarget;
 }
 
+/** Where the gateway protocol is spoken: XDP discards what cannot be a message, and limits the rate of the rest. */
+export interface GatewayProtocolIntent {
+  ifindexes: number[];
+  /** Peers that were authenticated lately: a flood by others does not use up their share. */
+  peers: { ifindex: number; address: IpAddress }[];
+}
+
 export interface ForwardingIntent {
   /** false: PASS everything (observe mode). */
   forward: boolean;
@@ -97,6 +106,8 @@ export interface ForwardingIntent {
   nextHops: NextHopIntent[];
   groups: GroupIntent[];
   routes: RouteIntent[];
+  /** Absent: not spoken here. */
+  gatewayProtocol?: GatewayProtocolIntent;
 }
 
 export interface PortStatus {
@@ -377,4 +388,79 @@ export interface ProbeReply {
   transmitNs: bigint;
   receiveNs: bigint;
   wrongPath: boolean;
+}
+
+// ---------------------------------------------------------------- gateway nodes
+
+/** What the controller wants of gateway nodes; the channel elects, renews and releases accordingly. */
+export interface GatewayIntent {
+  config: GatewaysConfig;
+  /** Families for which no configured uplink works, or whose traffic is on a node at this moment. */
+  active: Family[];
+  /** Families for which a node is to be kept warm. */
+  standby: Family[];
+  /** For people: "IPv4: fibre down (no carrier)". */
+  cause: string;
+  /** Interfaces of `config.interfaces` that exist. */
+  links: { ifindex: number; ifname: string }[];
+  /** Networks of the clients, for nodes that answer them straight. */
+  clients: Prefix[];
+  /** Paths through elected nodes as the engine judges them, by name of the pairing. */
+  measured: { node: string; path: PathView }[];
+  /** Elected nodes (by name of the pairing) to which no traffic goes, in any plane. */
+  idle: string[];
+}
+
+/** A node with a confirmed lease: the controller makes it an uplink. */
+export interface ElectedNode {
+  /** Name of the pairing; the uplink is "gw-" + name. */
+  name: string;
+  ifindex: number;
+  ifname: string;
+  role: 'standby' | 'active';
+  gateways: Partial<Record<Family, IpAddress>>;
+  /** The router translates what it sends there to its own address. */
+  translated: boolean;
+  /** No longer wanted: traffic shall leave it; it is released once it is among `idle`. */
+  leaving: boolean;
+}
+
+export interface GatewayChannel {
+  /** Idempotent and synchronous: an ELECT that is due leaves in this call. */
+  apply(intent: GatewayIntent): void;
+  /** The whole set whenever it changes; also during `apply`. */
+  onElected(callback: (elected: readonly ElectedNode[]) => void): void;
+  /** What an earlier run left and is still leased, before the first pass; then as `onElected`. */
+  elected(): readonly ElectedNode[];
+  onRecord(callback: (record: GatewayTransition | GatewayDiscards) => void): void;
+  /** Authenticated lately, for the data plane. */
+  peers(): { ifindex: number; address: IpAddress }[];
+  status(): GatewaysStatus;
+  /** By hand. Throw DetourError GATEWAY_UNKNOWN. */
+  approve(name: string, by: string): void;
+  elect(name: string, by: string): void;
+  release(name: string, by: string): void;
+  auto(name: string, by: string): void;
+  /** Ends the pairing: its key is deleted, its lease released. */
+  revoke(name: string, by: string): void;
+  /** Keys were added or changed on disk. */
+  reloadPairings(): void;
+  statistics(): Record<string, number>;
+  /** `keep`: leases stay for the next run; otherwise everybody is released. */
+  close(options: { keep: boolean }): Promise<void>;
+}
+
+/** One way to an elected node on the router: redirects off on the link, and translation where it is wanted. */
+export interface GatewayEdge {
+  ifname: string;
+  family: Family;
+  node: IpAddress;
+  translated: boolean;
+}
+
+/** nftables and sysctls of the router that elected nodes need; a reconciler like the other writers. */
+export interface GatewayEdges {
+  apply(edges: readonly GatewayEdge[]): Promise<FibReport>;
+  /** Puts back what was found, unless `keep`. */
+  close(options: { keep: boolean }): Promise<void>;
 }

@@ -2,9 +2,11 @@
  * What a running controller tells and takes: the API is a thin layer over this interface, and so are its tests.
  * Everything is a snapshot of plain data; 64-bit counters are bigint here and decimal strings in JSON.
  */
-import type { AllDownView, GroupView, PathView, TransitionRecord } from '../engine/types.js';
+import type { AllDownView, GroupView, PathView } from '../engine/types.js';
 import type { IpAddress } from '../net/ip-address.js';
+import type { GatewaysStatus } from './gateway-status.js';
 import type { PortStatus, TrafficCounter } from './ports.js';
+import type { LoggedRecord } from './records.js';
 
 export interface UplinkStatus {
   name: string;
@@ -70,7 +72,7 @@ export interface EventEntry {
   sequence: number;
   /** ISO 8601, wall clock. */
   time: string;
-  record: TransitionRecord;
+  record: LoggedRecord;
 }
 
 /** A part of the event log. */
@@ -111,6 +113,15 @@ export interface ControllerService {
   undrain(uplink: string, by: string): void;
   force(group: string, uplink: string, by: string): void;
   auto(group: string, by: string): void;
+  gateways(): GatewaysStatus;
+  /** Throw DetourError GATEWAYS_OFF / GATEWAY_UNKNOWN. */
+  approveGateway(name: string, by: string): void;
+  electGateway(name: string, by: string): void;
+  releaseGateway(name: string, by: string): void;
+  autoGateway(name: string, by: string): void;
+  revokeGateway(name: string, by: string): void;
+  /** Pairings were added or changed on disk. */
+  reloadPairings(): void;
   /** Counters of the parts, for metrics: name -> value. */
   statistics(): Record<string, number>;
 }
