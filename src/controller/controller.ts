@@ -24,6 +24,8 @@ import { enginePolicy, familiesOf } from './policy.js';
 import type {
   Clock,
   ForwardingPlane,
+  GatewayChannel,
+  GatewayEdges,
   KernelChange,
   KernelFib,
   KernelView,
@@ -41,6 +43,9 @@ export interface Planes {
   fib: KernelFib;
   telemetry: TelemetrySource;
   clock: Clock;
+  /** Both, or neither: whether the gateway protocol is spoken is settled when the controller is made. */
+  gateways?: GatewayChannel;
+  edges?: GatewayEdges;
 }
 
 export interface ControllerOptions {
@@ -107,6 +112,10 @@ export class Controller {
   }
   get planes(): Planes {
     return this.#planes;
+  }
+  /** null: the configuration has no `gateways`. */
+  get gatewayChannel(): GatewayChannel | null {
+    return this.#planes.gateways ?? null;
   }
   view(): KernelView {
     return this.#planes.fib.view();

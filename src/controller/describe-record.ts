@@ -1,10 +1,10 @@
 /** Entries of the event log in one line for people: the same text in the controller's log and in `detour events`. Pure. */
-import type { TransitionRecord } from '../engine/types.js';
+import type { LoggedRecord } from './records.js';
 
 const US_PER_MS = 1000;
 
 /** "fibre IPv4 up -> down: icmp: 3 of 3 probes to 192.0.2.1 lost", without time and number. */
-export function describeRecord(record: TransitionRecord): string {
+export function describeRecord(record: LoggedRecord): string {
   switch (record.kind) {
     case 'path': {
       const kept = record.alive && record.to === 'down' ? ' (still in use)' : '';
@@ -24,6 +24,12 @@ export function describeRecord(record: TransitionRecord): string {
       return `not all IPv${record.family} paths are down any more: ${record.cause}`;
     case 'operator':
       return `operator: ${record.what}, by ${record.by}`;
+    case 'gateway':
+      return `gateway node ${record.gateway} ${record.from} -> ${record.to}: ${record.cause}`;
+    case 'gateway-discards': {
+      const messages = record.count === 1 ? 'message' : 'messages';
+      return `${record.count} gateway ${messages} discarded (${record.reason}): ${record.cause}`;
+    }
     case 'blind':
       return `blind for ${Math.round(record.durationUs / US_PER_MS)} ms: ${record.cause}`;
   }

@@ -1,6 +1,6 @@
 /** The event log: a bounded list of what was decided, with a cursor for readers and a live feed. */
 import { randomBytes } from 'node:crypto';
-import type { TransitionRecord } from '../engine/types.js';
+import type { LoggedRecord } from './records.js';
 import type { EventEntry, EventPage } from './service.js';
 
 export const EVENT_LOG_CAPACITY = 4096;
@@ -20,7 +20,7 @@ export class EventLog {
     this.run = run;
   }
 
-  append(record: TransitionRecord): EventEntry {
+  append(record: LoggedRecord): EventEntry {
     const entry: EventEntry = {
       run: this.run,
       sequence: ++this.#sequence,

@@ -15,6 +15,16 @@ export interface GatewaysStatus {
   discarded: Record<string, number>;
 }
 
+/** Where the configuration has no `gateways`. */
+export const NO_GATEWAYS: GatewaysStatus = {
+  enabled: false,
+  id: '',
+  need: { active: [], standby: [], cause: '' },
+  gateways: [],
+  unpaired: [],
+  discarded: {},
+};
+
 /** One node that there is a pairing with. */
 export interface GatewayStatus {
   name: string;

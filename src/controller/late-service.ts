@@ -25,6 +25,13 @@ export class LateService implements ControllerService {
   readonly undrain: ControllerService['undrain'] = (uplink, by) => this.#there().undrain(uplink, by);
   readonly force: ControllerService['force'] = (group, uplink, by) => this.#there().force(group, uplink, by);
   readonly auto: ControllerService['auto'] = (group, by) => this.#there().auto(group, by);
+  readonly gateways: ControllerService['gateways'] = () => this.#there().gateways();
+  readonly approveGateway: ControllerService['approveGateway'] = (name, by) => this.#there().approveGateway(name, by);
+  readonly electGateway: ControllerService['electGateway'] = (name, by) => this.#there().electGateway(name, by);
+  readonly releaseGateway: ControllerService['releaseGateway'] = (name, by) => this.#there().releaseGateway(name, by);
+  readonly autoGateway: ControllerService['autoGateway'] = (name, by) => this.#there().autoGateway(name, by);
+  readonly revokeGateway: ControllerService['revokeGateway'] = (name, by) => this.#there().revokeGateway(name, by);
+  readonly reloadPairings: ControllerService['reloadPairings'] = () => this.#there().reloadPairings();
   readonly statistics: ControllerService['statistics'] = () => this.#there().statistics();
 
   #there(): ControllerService {

@@ -4,11 +4,14 @@ import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import { ailments } from './ailments.js';
 import type { Controller } from './controller.js';
+import { NO_GATEWAYS } from './gateway-status.js';
+import type { GatewaysStatus } from './gateway-status.js';
 import { bypassNotes } from './bypasses.js';
 import { netfilterNotes } from './stack-reasons.js';
 import { forwardingOff } from './forwarding-off.js';
 import { lookup } from './lookup.js';
 import { families } from './policy.js';
+import type { GatewayChannel } from './ports.js';
 import { strictSources } from './strict-sources.js';
 import type {
   ControllerService,
@@ -141,9 +144,43 @@ export class LiveService implements ControllerService {
     this.#controller.dispatch({ type: 'auto', group, by });
   }
 
+  gateways(): GatewaysStatus {
+    return this.#controller.gatewayChannel?.status() ?? NO_GATEWAYS;
+  }
+
+  approveGateway(name: string, by: string): void {
+    this.#channel().approve(name, by);
+  }
+
+  electGateway(name: string, by: string): void {
+    this.#channel().elect(name, by);
+  }
+
+  releaseGateway(name: string, by: string): void {
+    this.#channel().release(name, by);
+  }
+
+  autoGateway(name: string, by: string): void {
+    this.#channel().auto(name, by);
+  }
+
+  revokeGateway(name: string, by: string): void {
+    this.#channel().revoke(name, by);
+  }
+
+  reloadPairings(): void {
+    this.#channel().reloadPairings();
+  }
+
+  #channel(): GatewayChannel {
+    const channel = this.#controller.gatewayChannel;
+    if (!channel) throw new DetourError('GATEWAYS_OFF');
+    return channel;
+  }
+
   statistics(): Record<string, number> {
     const { plane, telemetry } = this.#controller.planes;
-    return { ...plane.statistics(), ...telemetry.statistics() };
+    return { ...plane.statistics(), ...telemetry.statistics(), ...this.#controller.gatewayChannel?.statistics() };
   }
 
   #knownUplink(uplink: string): void {
