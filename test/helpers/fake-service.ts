@@ -4,6 +4,8 @@
  * the real ones do to the views, an event log with a limit, and a clock that stands still until it is moved.
  */
 import { ailments } from '../../src/controller/ailments.js';
+import type { GatewaysStatus, GatewayStatus } from '../../src/controller/gateway-status.js';
+import type { LoggedRecord } from '../../src/controller/records.js';
 import type {
   ControllerService,
   EventEntry,
@@ -15,9 +17,10 @@ import type {
   RouteStatus,
   UplinkStatus,
 } from '../../src/controller/service.js';
-import type { GroupView, TargetView, TransitionRecord } from '../../src/engine/types.js';
+import type { GroupView, TargetView } from '../../src/engine/types.js';
 import { DetourError } from '../../src/errors.js';
 import type { Family, IpAddress } from '../../src/net/ip-address.js';
+import { fakeGateways } from './fake-gateways.js';
 
 /** 2026-01-02T03:04:05Z, one hour after the monotonic clock began. */
 export const FAKE_WALL_MS = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -219,7 +222,9 @@ export class FakeService implements ControllerService {
       problem: 'a foreign route with a better metric is in the way',
     },
   ];
+  gatewaysStatus: GatewaysStatus = fakeGateways();
   parts: Record<string, number> = { 'health.probesSent_total': 1200, 'controller.lateTicks': 3 };
+  pairingReloads = 0;
   /** Every command that arrived: "drain fibre by api (unix socket)". */
   readonly commands: string[] = [];
   /** Entries kept in the log. */
@@ -240,7 +245,7 @@ export class FakeService implements ControllerService {
   }
 
   /** Writes an entry as the engine would. */
-  record(record: TransitionRecord): EventEntry {
+  record(record: LoggedRecord): EventEntry {
     const time = new Date(this.clock.wallMs()).toISOString();
     const entry: EventEntry = { run: this.run, sequence: ++this.newest, time, record };
     this.log.push(entry);
@@ -269,6 +274,10 @@ export class FakeService implements ControllerService {
     this.record({ kind: 'all-down-ended', family: 6, cause: `fibre is up: ${fakeHealth(6)}`, atUs });
     this.record({ kind: 'operator', what: 'drain fibre', by: 'api (unix socket)', atUs });
     this.record({ kind: 'blind', durationUs: 120_000, cause: 'the transmitter was 120 ms late', atUs });
+    const needed = 'IPv4: fibre down (no carrier)';
+    this.record({ kind: 'gateway', gateway: 'phone', from: 'offered', to: 'electing', cause: needed, atUs });
+    const unknownKey = 'from 192.0.2.77 on eth0';
+    this.record({ kind: 'gateway-discards', reason: 'key', count: 12, cause: unknownKey, atUs });
   }
 
   ready(): boolean {
@@ -347,6 +356,36 @@ export class FakeService implements ControllerService {
       Object.assign(view, { forced: null, active: ['fibre'], cause: `back to automatic by ${by}` });
   }
 
+  gateways(): GatewaysStatus {
+    return this.gatewaysStatus;
+  }
+  approveGateway(name: string, by: string): void {
+    this.findGateway(name).approved = true;
+    this.command(`approve ${name}`, by);
+  }
+  electGateway(name: string, by: string): void {
+    this.findGateway(name).operator = 'elect';
+    this.command(`elect ${name}`, by);
+  }
+  releaseGateway(name: string, by: string): void {
+    this.findGateway(name).operator = 'release';
+    this.command(`release ${name}`, by);
+  }
+  autoGateway(name: string, by: string): void {
+    this.findGateway(name).operator = null;
+    this.command(`auto ${name}`, by);
+  }
+  revokeGateway(name: string, by: string): void {
+    const revoked = this.findGateway(name);
+    const { gateways } = this.gatewaysStatus;
+    this.gatewaysStatus = { ...this.gatewaysStatus, gateways: gateways.filter((one) => one !== revoked) };
+    this.command(`revoke ${name}`, by);
+  }
+  reloadPairings(): void {
+    if (!this.gatewaysStatus.enabled) throw new DetourError('GATEWAYS_OFF');
+    this.pairingReloads++;
+  }
+
   statistics(): Record<string, number> {
     return this.parts;
   }
@@ -362,6 +401,14 @@ export class FakeService implements ControllerService {
     for (const path of uplink.paths) {
       Object.assign(path, { state: drained ? 'drained' : 'up', alive: !drained, sinceUs: this.clock.nowUs() });
     }
+  }
+
+  private findGateway(name: string): GatewayStatus {
+    const { enabled, gateways } = this.gatewaysStatus;
+    if (!enabled) throw new DetourError('GATEWAYS_OFF');
+    const found = gateways.find((gateway) => gateway.name === name);
+    if (found !== undefined) return found;
+    throw new DetourError('GATEWAY_UNKNOWN', { gateway: name, known: gateways.map((one) => one.name).join(', ') });
   }
 
   private findGroup(group: string): GroupView[] {

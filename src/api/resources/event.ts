@@ -1,10 +1,23 @@
 /** Entries of the event log: one schema for each kind of record, in the list and in the live stream alike. */
 import { Type, type Static } from 'typebox';
+import type { GatewayStateName } from '../../controller/records.js';
 import type { EventEntry } from '../../controller/service.js';
 import { closed, FamilySchema, nullable, reference, TimeSchema } from './common.js';
 import { pathStates } from './uplink.js';
 
+/** In the order of a life; `leaving` is elected, but its traffic is on the way back. */
+export const gatewayStates = [
+  'absent',
+  'offered',
+  'electing',
+  'elected',
+  'leaving',
+  'releasing',
+  'resting',
+] as const satisfies readonly GatewayStateName[];
+
 const StateSchema = Type.Enum([...pathStates]);
+const GatewayStateSchema = Type.Enum([...gatewayStates]);
 const at = { atUs: Type.Number({ description: 'monotonic clock of the controller, microseconds' }) };
 const cause = { cause: Type.String({ description: 'in words and figures' }) };
 
@@ -49,6 +62,27 @@ export const RecordSchema = Type.Union(
     Type.Object({ kind: Type.Literal('all-down-ended'), family: FamilySchema, ...cause, ...at }, closed),
     Type.Object({ kind: Type.Literal('operator'), what: Type.String(), by: Type.String(), ...at }, closed),
     Type.Object({ kind: Type.Literal('blind'), durationUs: Type.Number(), ...cause, ...at }, closed),
+    Type.Object(
+      {
+        kind: Type.Literal('gateway'),
+        gateway: Type.String({ description: 'name of the pairing' }),
+        from: GatewayStateSchema,
+        to: GatewayStateSchema,
+        ...cause,
+        ...at,
+      },
+      closed,
+    ),
+    Type.Object(
+      {
+        kind: Type.Literal('gateway-discards'),
+        reason: Type.String({ description: 'docs/gateway-protocol.md, section 4.2' }),
+        count: Type.Integer({ minimum: 1 }),
+        ...cause,
+        ...at,
+      },
+      closed,
+    ),
   ],
   { $id: 'EventRecord', description: 'what happened; `kind` says which fields it has' },
 );

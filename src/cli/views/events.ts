@@ -12,6 +12,8 @@ export function renderEvent(event: EventResource, color: boolean): string {
 
 const pathTones: Partial<Record<string, Tone>> = { up: 'good', down: 'bad', degraded: 'warn', suspect: 'warn' };
 
+const gatewayTones: Partial<Record<string, Tone>> = { electing: 'warn', elected: 'good', resting: 'bad' };
+
 function toneOf(record: EventRecordResource): Tone | undefined {
   switch (record.kind) {
     case 'path':
@@ -22,8 +24,11 @@ function toneOf(record: EventRecordResource): Tone | undefined {
       return 'bad';
     case 'all-down-ended':
       return 'good';
+    case 'gateway':
+      return gatewayTones[record.to];
     case 'operator':
     case 'blind':
+    case 'gateway-discards':
       return 'warn';
   }
 }
