@@ -2,6 +2,8 @@
  * Builds and removes the lab of topology.ts, and makes its faults: a cut link, a silent path.
  * Everything is inside namespaces of its own; removing a namespace removes its interfaces, routes and nft tables.
  */
+import { addNamespace, addSwitch, connect, connectToSwitch, masquerade, runNapi } from './namespaces.js';
+import { LabNode } from './nodes.js';
 import { ipBatch, sh, tryStart } from './shell.js';
 import {
   CLIENT_IPV4,
@@ -15,67 +17,30 @@ import {
   labNames,
   uplinkInterface,
 } from './topology.js';
-import type { LabNames } from './topology.js';
+import type { LabNames, NodePlace } from './topology.js';
 
-const PASS_OBJECT = 'build/bpf/pass.bpf.o';
 const LAN_PREFIX4 = '198.51.100.0/24';
 const LAN_PREFIX6 = '2001:db8:1::/64';
 
 export interface LabOptions {
   gateways?: number;
+  /** Gateway nodes, and where each of them stands. */
+  nodes?: readonly NodePlace[];
   tag?: string;
-}
-
-function addNamespace(name: string, forwarding: boolean): void {
-  sh('ip', 'netns', 'add', name);
-  const sysctl = (key: string, value: number): string =>
-    sh('ip', 'netns', 'exec', name, 'sysctl', '-qw', `${key}=${value}`);
-  // Duplicate address detection would keep every IPv6 address unusable for a second.
-  sysctl('net.ipv6.conf.all.accept_dad', 0);
-  sysctl('net.ipv6.conf.default.accept_dad', 0);
-  sysctl('net.ipv4.ip_forward', forwarding ? 1 : 0);
-  sysctl('net.ipv6.conf.all.forwarding', forwarding ? 1 : 0);
-  sh('ip', '-n', name, 'link', 'set', 'lo', 'up');
-}
-
-/**
- * One veth pair between two namespaces, both ends up. A veth leaves checksums for a NIC that never comes, and a frame that
- * XDP redirects no longer carries the note that says so: the sender must compute them.
- */
-function connect(a: string, nameA: string, b: string, nameB: string): void {
-  sh('ip', '-n', a, 'link', 'add', nameA, 'type', 'veth', 'peer', 'name', nameB, 'netns', b);
-  for (const [namespace, name] of [
-    [a, nameA],
-    [b, nameB],
-  ] as const) {
-    sh('ip', 'netns', 'exec', namespace, 'ethtool', '-K', name, 'tx', 'off');
-    sh('ip', '-n', namespace, 'link', 'set', name, 'up');
-  }
-}
-
-/** A veth takes redirected frames only while its peer runs NAPI: an XDP program on the peer makes it so. */
-function runNapi(namespace: string, name: string): void {
-  sh('ip', '-n', namespace, 'link', 'set', 'dev', name, 'xdpdrv', 'obj', PASS_OBJECT, 'sec', 'xdp.frags');
-}
-
-/** As the gateway of a home line does: so an answer comes back by the path that the question took. */
-function masquerade(gateway: string): void {
-  const rules =
-    'add table inet gateway; add chain inet gateway post { type nat hook postrouting priority srcnat; }; ' +
-    'add rule inet gateway post oifname "core" masquerade';
-  sh('ip', 'netns', 'exec', gateway, 'nft', rules);
 }
 
 export class Lab {
   readonly names: LabNames;
+  readonly nodes: readonly LabNode[];
 
-  private constructor(names: LabNames) {
+  private constructor(names: LabNames, places: readonly NodePlace[]) {
     this.names = names;
+    this.nodes = places.map((place, index) => new LabNode(names, index, place));
   }
 
   /** Builds all of it; removes what it had built when something fails in between. */
-  static create({ gateways = 2, tag }: LabOptions = {}): Lab {
-    const lab = new Lab(labNames(gateways, tag));
+  static create({ gateways = 2, nodes = [], tag }: LabOptions = {}): Lab {
+    const lab = new Lab(labNames({ gateways, nodes }, tag), nodes);
     try {
       lab.#build();
     } catch (error) {
@@ -90,8 +55,7 @@ export class Lab {
     addNamespace(client, false);
     addNamespace(router, true);
     addNamespace(far, false);
-    connect(client, 'eth0', router, LAN_INTERFACE);
-    runNapi(client, 'eth0');
+    this.#buildLan();
     gateways.forEach((name, index) => {
       addNamespace(name, true);
       connect(name, 'lan', router, uplinkInterface(index));
@@ -100,6 +64,19 @@ export class Lab {
     });
     this.#address();
     for (const name of gateways) masquerade(name);
+    for (const node of this.nodes) node.build();
+  }
+
+  #buildLan(): void {
+    const { client, router, lan } = this.names;
+    if (lan === null) {
+      connect(client, 'eth0', router, LAN_INTERFACE);
+      runNapi(client, 'eth0');
+      return;
+    }
+    addSwitch(lan);
+    connectToSwitch(lan, client, 'eth0', 'client');
+    connectToSwitch(lan, router, LAN_INTERFACE, 'router');
   }
 
   #address(): void {
@@ -188,20 +165,26 @@ export class Lab {
     sh('ip', 'netns', 'exec', this.gateway(index), 'nft', 'delete table inet silence');
   }
 
-  /** Interface index in the far namespace -> gateway index: by which path a packet arrived. */
+  /**
+   * Interface index in the far namespace -> number of the path: by which one a packet arrived. First come the gateways,
+   * then the nodes.
+   */
   pathByIfindex(): Map<number, number> {
     const links = JSON.parse(sh('ip', '-n', this.names.far, '-j', 'link')) as { ifindex: number; ifname: string }[];
+    const { gateways } = this.names;
     return new Map(
       links.flatMap(({ ifindex, ifname }) => {
-        const match = /^core(\d+)$/.exec(ifname);
-        return match ? [[ifindex, Number(match[1])]] : [];
+        const [, kind, index] = /^(core|cell)(\d+)$/.exec(ifname) ?? [];
+        if (kind === undefined) return [];
+        return [[ifindex, Number(index) + (kind === 'core' ? 0 : gateways.length)]];
       }),
     );
   }
 
   /** Safe to call at any time and twice. */
   destroy(): void {
-    const { client, router, gateways, far } = this.names;
-    for (const name of [client, router, ...gateways, far]) tryStart('ip', 'netns', 'del', name);
+    const { client, router, gateways, far, lan, nodes } = this.names;
+    for (const name of [client, router, ...gateways, far, ...nodes, ...(lan === null ? [] : [lan])])
+      tryStart('ip', 'netns', 'del', name);
   }
 }
