@@ -76,16 +76,16 @@ test('the list begins with the oldest entry and goes on where it is told', async
   const first = (await app.inject('/v1/events?limit=2')).json();
   expect(first).toMatchObject({
     oldest: 1,
-    newest: 6,
+    newest: 8,
     run: 'a1b2c3d4',
     restarted: false,
     next: 'a1b2c3d4-2',
     events: [{ sequence: 1 }, { sequence: 2 }],
   });
   const second = (await app.inject(`/v1/events?after=${first.next}`)).json();
-  expect(second.events.map((event: { sequence: number }) => event.sequence)).toEqual([3, 4, 5, 6]);
+  expect(second.events.map((event: { sequence: number }) => event.sequence)).toEqual([3, 4, 5, 6, 7, 8]);
   const end = (await app.inject(`/v1/events?after=${second.next}`)).json();
-  expect(end).toMatchObject({ events: [], next: 'a1b2c3d4-6' });
+  expect(end).toMatchObject({ events: [], next: 'a1b2c3d4-8' });
 });
 
 test('the list carries the cause of a transition in words', async () => {
@@ -114,24 +114,24 @@ test('a stream sends what happens from now on, one message an entry', async () =
   blind(service, 'second');
   await until(() => reader.messages.length === 2, { what: 'two messages' });
   expect(reader.messages).toMatchObject([
-    { id: 'a1b2c3d4-7', event: 'blind', data: { sequence: 7, record: { cause: 'first' } } },
-    { id: 'a1b2c3d4-8', event: 'blind', data: { sequence: 8, record: { cause: 'second' } } },
+    { id: 'a1b2c3d4-9', event: 'blind', data: { sequence: 9, record: { cause: 'first' } } },
+    { id: 'a1b2c3d4-10', event: 'blind', data: { sequence: 10, record: { cause: 'second' } } },
   ]);
 });
 
 test('a reader that comes back with Last-Event-ID misses nothing', async () => {
   const { app, service } = makeApi();
   service.recordOneOfEach();
-  const reader = await openStream(app, '/v1/events?after=0', { 'last-event-id': 'a1b2c3d4-4' });
-  await until(() => reader.messages.length === 2, { what: 'the two entries after 4' });
-  expect(reader.messages.map((message) => message.id)).toEqual(['a1b2c3d4-5', 'a1b2c3d4-6']);
+  const reader = await openStream(app, '/v1/events?after=0', { 'last-event-id': 'a1b2c3d4-6' });
+  await until(() => reader.messages.length === 2, { what: 'the two entries after 6' });
+  expect(reader.messages.map((message) => message.id)).toEqual(['a1b2c3d4-7', 'a1b2c3d4-8']);
 });
 
 test('?after= replays the log into the stream', async () => {
   const { app, service } = makeApi();
   service.recordOneOfEach();
   const reader = await openStream(app, '/v1/events?after=0');
-  await until(() => reader.messages.length === 6, { what: 'all six entries' });
+  await until(() => reader.messages.length === 8, { what: 'all eight entries' });
   expect(reader.messages.map((message) => message.event)).toEqual([
     'path',
     'group',
@@ -139,6 +139,8 @@ test('?after= replays the log into the stream', async () => {
     'all-down-ended',
     'operator',
     'blind',
+    'gateway',
+    'gateway-discards',
   ]);
 });
 
@@ -178,7 +180,7 @@ test('a stream says at once where it stands, so that a quiet one can be told of 
   service.recordOneOfEach();
   const reader = await openStream(app);
   await until(() => reader.text().includes('\n\n'), { what: 'the beginning' });
-  expect(reader.text()).toBe('retry: 1000\nid: a1b2c3d4-6\n\n');
+  expect(reader.text()).toBe('retry: 1000\nid: a1b2c3d4-8\n\n');
   expect((await app.inject('/v1/health')).json().run).toBe('a1b2c3d4');
 });
 

@@ -54,7 +54,7 @@ test('traffic, reasons, groups, routes, interfaces and events are counted', asyn
       'detour_routes_programmed{plane="kernel"} 2',
       'detour_routes_problems 1',
       'detour_all_down_believed{family="6"} 0',
-      'detour_events_total 6',
+      'detour_events_total 8',
     ]),
   );
 });
