@@ -5,8 +5,8 @@
 import type { Family, IpAddress } from '../../net/ip-address.js';
 import type { Prefix } from '../../net/prefix.js';
 
-/** UDP port on both sides, section 2. */
-export const PORT = 6868;
+/** UDP port that each role listens at and sends from, section 2: both may run on one machine. */
+export const PORTS = { router: 6868, node: 6869 } as const;
 export const MULTICAST_GROUP = { 4: '239.255.68.68', 6: 'ff12::6868' } as const;
 /** TTL or hop limit of every message (RFC 5082). */
 export const HOP_LIMIT = 255;
