@@ -309,10 +309,13 @@ export interface FileLock {
 
 export interface LinkSocketOptions {
   family: 4 | 6;
-  /** SO_BINDTODEVICE. */
+  /** SO_BINDTOIFINDEX. */
   ifindex: number;
   ifname: string;
+  /** Listened at and sent from. Not shared: EADDRINUSE where another socket has it on this interface. */
   port: number;
+  /** Sent to. */
+  peerPort: number;
   /** Raw address bytes (4 or 16) of the multicast group to join on that interface. */
   group: Uint8Array;
   /** Datagrams longer than this come as `truncated`. */
@@ -322,7 +325,11 @@ export interface LinkSocketOptions {
   netns?: string;
   /** Once, when something is to be read; again only after a `receive` has found nothing more. */
   onReadable: () => void;
-  /** Errno name, e.g. "ENETDOWN"; the socket stays open. */
+  /**
+   * Errno name of an error pending on the socket, e.g. "ECONNABORTED" (`ss -K`); may come from within `receive`. The socket
+   * stays open, but is not to be relied on: the kernel may have undone its binding. An interface that goes away is no
+   * such error: `send` then throws.
+   */
   onError: (code: string) => void;
 }
 
@@ -337,19 +344,23 @@ export interface LinkDatagram {
   /** TTL or hop limit as received. */
   hopLimit: number;
   truncated: boolean;
+  /** It came in several IP fragments. */
+  fragmented: boolean;
 }
 
 /**
  * A UDP socket for one family on one interface: member of a multicast group there, sends with TTL or hop limit 255, not
  * looped back to this machine, and tells the TTL or hop limit of what it receives, which node:dgram cannot. Needs no
- * capability (SO_BINDTODEVICE of an unbound socket does not, since Linux 5.7).
+ * capability (binding an unbound socket to a device does not, since Linux 5.7). Keeps the process alive until close().
  */
 export interface LinkSocket {
   /** Up to `max` datagrams that wait; fewer: nothing is left, and `onReadable` is armed again. */
   receive(max: number): LinkDatagram[];
   /** To a unicast address on the link or to the group. Throws NativeError; what the network loses is not noticed. */
   send(destination: Uint8Array, bytes: Uint8Array): void;
-  /** Datagrams that the kernel dropped because nobody read them (SO_RXQ_OVFL). */
+  /** Raw bytes of the source address that a datagram to the group would have now; null: the interface has none. */
+  source(): Uint8Array | null;
+  /** Datagrams that the kernel dropped at this socket because nobody read them; stays readable after `close`. */
   readonly overruns: number;
   close(): void;
 }
