@@ -11,6 +11,7 @@
         'icmp_receiver.cc',
         'link_guard.cc',
         'link_news.cc',
+        'link_socket.cc',
         'live_frames.cc',
         'loop_handle.cc',
         'map_batch.cc',

@@ -51,6 +51,11 @@ void PollHandle::watch()
 		throw SystemError(-result, "uv_poll_start");
 }
 
+void PollHandle::unwatch()
+{
+	uv_poll_stop(&state_->handle);
+}
+
 void TimerHandle::open(Environment &environment, uint64_t delayMs, std::function<void()> callback)
 {
 	LoopHandle::open(

@@ -49,6 +49,8 @@ class PollHandle : public LoopHandle<uv_poll_t>
 	 */
 	void open(Environment &environment, int fd, int events, std::function<void(int status)> callback);
 	void watch();
+	/** Until watch() is called again. */
+	void unwatch();
 
       private:
 	int events_ = 0;

@@ -6,6 +6,7 @@
 #include "errors.h"
 #include "file_lock.h"
 #include "icmp_receiver.h"
+#include "link_socket.h"
 #include "live_frames.h"
 #include "map_batch.h"
 #include "mapped_array.h"
@@ -90,6 +91,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	addClass<MappedArray>(exports, "mapArray");
 	addClass<NetlinkSocket>(exports, "openNetlink");
 	addClass<CarrierWatch>(exports, "openCarrierWatch");
+	addClass<LinkSocket>(exports, "openLinkSocket");
 	addClass<Prober>(exports, "createProber");
 	addClass<IcmpReceiver>(exports, "createIcmpReceiver");
 	addClass<TrafficSource>(exports, "startTrafficSource");

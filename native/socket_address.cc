@@ -3,6 +3,7 @@
 #include "errors.h"
 
 #include <arpa/inet.h>
+#include <linux/sock_diag.h>
 
 #include <cstring>
 
@@ -54,4 +55,11 @@ void setSendBuffer(int fd, int bytes)
 {
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		setIntOption(fd, SOL_SOCKET, SO_SNDBUF, bytes, "setsockopt(SO_SNDBUF)");
+}
+
+uint32_t socketDrops(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {};
+	socklen_t size = sizeof(info);
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }

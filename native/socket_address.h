@@ -37,3 +37,6 @@ void setIntOption(int fd, int level, int option, int value, const char *call);
 /** Receive buffer beyond net.core.rmem_max where CAP_NET_ADMIN allows it, up to it elsewhere. */
 void setReceiveBuffer(int fd, int bytes);
 void setSendBuffer(int fd, int bytes);
+
+/** Packets that a socket itself dropped, because nobody read them in time. */
+uint32_t socketDrops(int fd);

@@ -5,7 +5,6 @@
 #include "netns.h"
 #include "socket_address.h"
 
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -34,14 +33,6 @@ UniqueFd openSocket(int family, const SocketAddress &address)
 	setIntOption(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1, "setsockopt(SO_TIMESTAMPNS)");
 	checked(bind(fd.get(), address.get(), address.size), "bind");
 	return fd;
-}
-
-/** What the socket itself dropped because this thread was too slow. */
-uint32_t socketDrops(int fd)
-{
-	uint32_t info[SK_MEMINFO_VARS] = {};
-	socklen_t size = sizeof(info);
-	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 ? info[SK_MEMINFO_DROPS] : 0;
 }
 } // namespace
 
