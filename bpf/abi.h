@@ -18,11 +18,14 @@
 
 /* Plain numbers. An enum, not macros, so that they are in BTF and the generator sees them. */
 enum detour_constant {
-	DETOUR_ABI_VERSION = 2,
+	DETOUR_ABI_VERSION = 3,
 	ROUTE_KIND_SHIFT = 28,
 	ROUTE_GROUP_MASK = 0x0fffffff,
 	PROBE_MAGIC = 0x44455452, /* "DETR" */
 	PROBE_ICMP_ID = 0xde70,
+	GATEWAY_PORT = 6868,	/* of docs/gateway-protocol.md, as the next ones */
+	GATEWAY_MAGIC = 0x4447, /* "DG" */
+	GATEWAY_VERSION = 1,
 	VLAN_ID_MASK = 0x0fff,
 	VLAN_8021AD = 0x8000, /* set in a vlan_id: the tag is 802.1ad (0x88a8), not 802.1Q (0x8100) */
 };
@@ -40,6 +43,7 @@ enum detour_limit {
 	MAX_REASONS = 64,
 	VLAN_DEPTH = 2,		    /* tags understood by the parser */
 	MAX_NEIGHBOUR_SLOTS = 4096, /* a power of two */
+	MAX_GATEWAY_PEERS = 2048,
 };
 
 /*
@@ -74,9 +78,13 @@ enum detour_reason {
 	REASON_RP_FILTER_LOOSE = 24, /* rp_filter 2: the kernel has no unicast route back to the source */
 	REASON_RP_FILTER_STRICT = 25,  /* rp_filter 1: the stack validates every IPv4 source that comes in here */
 	REASON_NEIGHBOUR_REFRESH = 26, /* one packet of many, so that the kernel sees its neighbour entry in use */
+	REASON_GATEWAY_MESSAGE = 27,   /* may be a message of the gateway protocol, and is within its source's rate */
 
-	REASON_BLACKHOLE = 40,	     /* a blackhole route */
-	REASON_REDIRECT_FAILED = 41, /* bpf_redirect_map refused: no such port */
+	REASON_BLACKHOLE = 40,	       /* a blackhole route */
+	REASON_REDIRECT_FAILED = 41,   /* bpf_redirect_map refused: no such port */
+	REASON_GATEWAY_HOP_LIMIT = 42, /* gateway protocol: TTL or hop limit is not 255, so it has passed a router */
+	REASON_GATEWAY_MALFORMED = 43, /* gateway protocol: length, magic or version of no message */
+	REASON_GATEWAY_RATE = 44,      /* gateway protocol: more than its source, or all unknown ones, may send */
 
 	REASON_PROBE_REPLY = 50,      /* one of our probes came back: timed and consumed */
 	REASON_PROBE_FORGED = 51,     /* looks like a probe reply, cookie wrong: PASSed to the stack */
@@ -106,6 +114,7 @@ enum interface_flag {
 	INTERFACE_REDIRECT_FRAGMENTS_OK = 8, /* as egress: takes multi-buffer frames too (NETDEV_XDP_ACT_NDO_XMIT_SG) */
 	INTERFACE_STRICT_SOURCE = 16,	     /* as ingress: rp_filter 1 is in force */
 	INTERFACE_LOOSE_SOURCE = 32,	     /* as ingress: rp_filter 2 */
+	INTERFACE_GATEWAY_PROTOCOL = 64,     /* as ingress: messages to GATEWAY_PORT are looked at */
 };
 
 enum next_hop_flag {
@@ -247,6 +256,21 @@ struct probe_payload {
 };
 _Static_assert(sizeof(struct probe_payload) == 32, "ABI");
 
+/* Key of `gateway_peers`. */
+struct gateway_peer_key {
+	__u32 ifindex; /* logical interface */
+	__u8 family;   /* 4 or 6 */
+	__u8 pad[3];
+	__u8 address[16]; /* IPv4 in the first 4 bytes, zeros behind it */
+};
+_Static_assert(sizeof(struct gateway_peer_key) == 24, "ABI");
+
+/* How much of its rate somebody has used (bpf/gateway.h). User space writes zeros once: nothing yet. */
+struct gateway_rate {
+	__u64 paid_until_ns; /* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct gateway_rate) == 8, "ABI");
+
 enum event_type {
 	EVENT_PROBE_REPLY = 1,
 };
@@ -283,6 +307,8 @@ _Static_assert(sizeof(struct probe_reply_event) == 56, "ABI");
  *   settings           ARRAY mmap    0                    -> struct settings
  *   probe_sessions     ARRAY         u32 session          -> struct probe_session
  *   neighbour_uses     ARRAY         u32 hash             -> u64 CLOCK_MONOTONIC_COARSE, ns (bpf/refresh.h)
+ *   gateway_peers      HASH          struct gateway_peer_key -> struct gateway_rate
+ *   gateway_strangers  ARRAY         u32 interface slot   -> struct gateway_rate
  *   events             RINGBUF       struct probe_reply_event
  */
 

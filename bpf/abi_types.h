@@ -35,6 +35,8 @@ struct detour_abi {
 	struct settings settings[0];
 	struct probe_session probe_session[0];
 	struct probe_payload probe_payload[0];
+	struct gateway_peer_key gateway_peer_key[0];
+	struct gateway_rate gateway_rate[0];
 	struct probe_reply_event probe_reply_event[0];
 };
 

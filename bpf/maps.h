@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only */
 /*
  * The maps, one line each: key -> value. User space may change max_entries before load; nothing here relies on the
- * sizes, every index is checked by its lookup. Programs write counters, neighbour_uses and events; all else is user
- * space's.
+ * sizes, every index is checked by its lookup. Programs write counters, neighbour_uses, rates and events; all else is
+ * user space's.
  */
 #ifndef DETOUR_MAPS_H
 #define DETOUR_MAPS_H
@@ -60,6 +60,11 @@ DETOUR_MAP(settings, ARRAY, 1, __u32, struct settings, MMAP);
 DETOUR_MAP(probe_sessions, ARRAY, MAX_PROBE_SESSIONS, __u32, struct probe_session, 0);
 /* hash of a neighbour -> when the kernel last saw it used, or XDP first did; 0: never */
 DETOUR_MAP(neighbour_uses, ARRAY, MAX_NEIGHBOUR_SLOTS, __u32, __u64, 0);
+
+/* who was authenticated lately -> what it has used of its rate */
+DETOUR_MAP(gateway_peers, HASH, MAX_GATEWAY_PEERS, struct gateway_peer_key, struct gateway_rate, 0);
+/* interface slot -> what everybody else has used of the rate that they share */
+DETOUR_MAP(gateway_strangers, ARRAY, MAX_INTERFACES, __u32, struct gateway_rate, 0);
 
 /* events to user space: struct probe_reply_event */
 struct {

@@ -38,6 +38,7 @@ struct packet {
 	__u8 tag_count;	     /* tags in the frame, priority tags included */
 	__u8 family;	     /* 4 or 6 */
 	__u8 fragment;	     /* 1: a fragment, also the first one */
+	__u8 to_many;	     /* 1: the destination MAC is a group's; only on interfaces that look at such */
 	__u8 ttl;	     /* or hop limit */
 	__u8 traffic_class;  /* or TOS */
 	__u32 flow_label_be; /* IPv6: traffic class and flow label, as bpf_fib_lookup wants them */

@@ -74,16 +74,19 @@ static __always_inline enum detour_reason find_ingress(struct packet *packet)
 	return packet->ingress ? REASON_NONE : REASON_UNKNOWN_INTERFACE;
 }
 
-/* A MAC address that is not ours may be another host's (promiscuous port, flooding switch) or a group's. */
-static __always_inline enum detour_reason check_destination_mac(const struct packet *packet)
+/* A MAC address that is not ours may be another host's (promiscuous port, flooding switch) or a group's: then only
+ * control.h looks at the packet. */
+static __always_inline enum detour_reason check_destination_mac(struct packet *packet)
 {
 	const __u16 *ours = (const __u16 *)packet->ingress->mac;
 	const __u16 *theirs = packet_start(packet);
 
 	if ((void *)theirs + sizeof(struct ethhdr) > packet_end(packet))
 		return REASON_TRUNCATED;
-	if (*(const __u8 *)theirs & 1)
-		return REASON_MULTICAST;
+	if (*(const __u8 *)theirs & 1) {
+		packet->to_many = packet->ingress->flags & INTERFACE_GATEWAY_PROTOCOL ? 1 : 0;
+		return packet->to_many ? REASON_NONE : REASON_MULTICAST;
+	}
 	if ((ours[0] ^ theirs[0]) | (ours[1] ^ theirs[1]) | (ours[2] ^ theirs[2]))
 		return REASON_NOT_OUR_MAC;
 	return REASON_NONE;

@@ -26,6 +26,9 @@ static __always_inline int reason_verdict(enum detour_reason reason)
 		return XDP_REDIRECT;
 	case REASON_BLACKHOLE:
 	case REASON_REDIRECT_FAILED:
+	case REASON_GATEWAY_HOP_LIMIT:
+	case REASON_GATEWAY_MALFORMED:
+	case REASON_GATEWAY_RATE:
 	case REASON_PROBE_REPLY:
 	case REASON_PROBE_WRONG_PATH:
 	case REASON_PROBE_STALE:

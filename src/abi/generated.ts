@@ -26,11 +26,14 @@ function bytes(view: DataView, offset: number, length: number): Uint8Array {
 
 /** enum detour_constant */
 export const Constant = {
-  DETOUR_ABI_VERSION: 2,
+  DETOUR_ABI_VERSION: 3,
   ROUTE_KIND_SHIFT: 28,
   ROUTE_GROUP_MASK: 268435455,
   PROBE_MAGIC: 1145394258,
   PROBE_ICMP_ID: 56944,
+  GATEWAY_PORT: 6868,
+  GATEWAY_MAGIC: 17479,
+  GATEWAY_VERSION: 1,
   VLAN_ID_MASK: 4095,
   VLAN_8021AD: 32768,
 } as const;
@@ -48,6 +51,7 @@ export const Limit = {
   MAX_REASONS: 64,
   VLAN_DEPTH: 2,
   MAX_NEIGHBOUR_SLOTS: 4096,
+  MAX_GATEWAY_PEERS: 2048,
 } as const;
 
 /** enum detour_reason */
@@ -79,8 +83,12 @@ export const Reason = {
   RP_FILTER_LOOSE: 24,
   RP_FILTER_STRICT: 25,
   NEIGHBOUR_REFRESH: 26,
+  GATEWAY_MESSAGE: 27,
   BLACKHOLE: 40,
   REDIRECT_FAILED: 41,
+  GATEWAY_HOP_LIMIT: 42,
+  GATEWAY_MALFORMED: 43,
+  GATEWAY_RATE: 44,
   PROBE_REPLY: 50,
   PROBE_FORGED: 51,
   PROBE_WRONG_PATH: 52,
@@ -109,6 +117,7 @@ export const InterfaceFlag = {
   REDIRECT_FRAGMENTS_OK: 8,
   STRICT_SOURCE: 16,
   LOOSE_SOURCE: 32,
+  GATEWAY_PROTOCOL: 64,
 } as const;
 
 /** enum next_hop_flag */
@@ -484,6 +493,49 @@ export const probePayloadCodec = {
     view.setUint32(offset + 12, fits(value.sequence, 0xffffffff, 'probe_payload.sequence'), true);
     view.setBigUint64(offset + 16, fits64(value.transmitNs, 'probe_payload.transmit_ns'), true);
     view.setBigUint64(offset + 24, fits64(value.cookie, 'probe_payload.cookie'), true);
+  },
+} as const;
+
+/** struct gateway_peer_key */
+export interface GatewayPeerKey {
+  ifindex: number;
+  family: number;
+  address: Uint8Array;
+}
+
+export const gatewayPeerKeyCodec = {
+  size: 24,
+  offsets: { ifindex: 0, family: 4, address: 8 },
+  decode(view: DataView, offset: number): GatewayPeerKey {
+    return {
+      ifindex: view.getUint32(offset + 0, true),
+      family: view.getUint8(offset + 4),
+      address: bytes(view, offset + 8, 16).slice(),
+    };
+  },
+  encode(view: DataView, offset: number, value: GatewayPeerKey): void {
+    bytes(view, offset, 24).fill(0);
+    view.setUint32(offset + 0, fits(value.ifindex, 0xffffffff, 'gateway_peer_key.ifindex'), true);
+    view.setUint8(offset + 4, fits(value.family, 0xff, 'gateway_peer_key.family'));
+    bytes(view, offset + 8, 16).set(hasLength(value.address, 16, 'gateway_peer_key.address'));
+  },
+} as const;
+
+/** struct gateway_rate */
+export interface GatewayRate {
+  paidUntilNs: bigint;
+}
+
+export const gatewayRateCodec = {
+  size: 8,
+  offsets: { paidUntilNs: 0 },
+  decode(view: DataView, offset: number): GatewayRate {
+    return {
+      paidUntilNs: view.getBigUint64(offset + 0, true),
+    };
+  },
+  encode(view: DataView, offset: number, value: GatewayRate): void {
+    view.setBigUint64(offset + 0, fits64(value.paidUntilNs, 'gateway_rate.paid_until_ns'), true);
   },
 } as const;
 

@@ -16,6 +16,7 @@ import type {
 import type { BpfObject } from '../libbpf/index.js';
 import { native as defaultAddon, type MappedArray, type NativeAddon } from '../native.js';
 import { NextHopCounters, ReasonCounters } from './counters.js';
+import { GatewayTable } from './gateway-table.js';
 import { GroupTable } from './group-table.js';
 import { InterfaceTable } from './interface-table.js';
 import { KernelMap, MAPPED_STRIDE_BYTES, MappedU32Array, WriteCounter } from './kernel-map.js';
@@ -64,6 +65,7 @@ export class DataPlane implements ForwardingPlane {
   readonly #interfaces: InterfaceTable;
   readonly #nextHops: NextHopTable;
   readonly #groups: GroupTable;
+  readonly #gateways: GatewayTable;
   readonly #routes: RouteTable[];
   readonly #liveness: LivenessBitmap;
   readonly #links: LinkWatch;
@@ -117,6 +119,7 @@ export class DataPlane implements ForwardingPlane {
         gone: (id) => this.#liveness.set(id, false),
       });
       this.#groups = new GroupTable(this.#map('groups'), this.#mapU32('buckets'), nowMs);
+      this.#gateways = new GatewayTable(this.#map('gateway_peers'));
       this.#routes = [new RouteTable(4, this.#map('routes4'), nowMs), new RouteTable(6, this.#map('routes6'), nowMs)];
       this.replies = new ProbeReplies(
         this.#map('probe_sessions'),
@@ -195,11 +198,13 @@ export class DataPlane implements ForwardingPlane {
     return this.#isInherited && (this.#nextHops.meansOtherwise(nextHops) || this.#groups.meansOtherwise(groups));
   }
 
-  #publishReferences({ ports, interfaces, nextHops, groups }: ForwardingIntent): string[] {
+  #publishReferences(intent: ForwardingIntent): string[] {
+    const { ports, interfaces, nextHops, groups } = intent;
     this.#knownInterfaces = interfaces.map(({ ifindex }) => ifindex);
     return [
       ...this.#ports.publish(ports),
-      ...this.#interfaces.publish(interfaces, ports, this.#ports),
+      ...this.#interfaces.publish(intent, this.#ports),
+      ...this.#gateways.publish(intent),
       ...this.#nextHops.publish(nextHops, { interfaces, ports, portTable: this.#ports }),
       ...this.#links.publish(
         nextHops.filter(({ id }) => this.#nextHops.isPublished(id)),
@@ -217,6 +222,7 @@ export class DataPlane implements ForwardingPlane {
 
   #retire({ ports, interfaces, nextHops, groups }: ForwardingIntent): void {
     this.#groups.retire(groups);
+    this.#gateways.retire();
     this.#nextHops.retire(nextHops);
     this.#xdp.retire(ports);
     this.#interfaces.retire(interfaces);

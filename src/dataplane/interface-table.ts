@@ -1,6 +1,6 @@
 /** `interfaces` (as ingress) and `egress`: the logical interfaces, with a row of reason counters each. */
 import { egressCodec, interfaceCodec, interfaceKeyCodec, InterfaceFlag, Limit } from '../abi/index.js';
-import type { InterfaceIntent, PortIntent } from '../controller/ports.js';
+import type { ForwardingIntent, InterfaceIntent, PortIntent } from '../controller/ports.js';
 import { difference, encoded, keyText, u32Key, type KernelMap, type KeyText } from './kernel-map.js';
 import type { PortTable } from './port-table.js';
 import { SlotAllocator } from './slot-allocator.js';
@@ -32,7 +32,10 @@ export class InterfaceTable {
     return this.#slots.get(ifindex);
   }
 
-  publish(interfaces: readonly InterfaceIntent[], ports: readonly PortIntent[], portTable: PortTable): string[] {
+  publish(
+    { interfaces, ports, gatewayProtocol }: Pick<ForwardingIntent, 'interfaces' | 'ports' | 'gatewayProtocol'>,
+    portTable: PortTable,
+  ): string[] {
     const problems: string[] = [];
     const ingress = new Map<KeyText, Uint8Array>();
     const egress = new Map<KeyText, Uint8Array>();
@@ -46,7 +49,7 @@ export class InterfaceTable {
       const { portIfindex, vlanId, innerVlanId } = intent;
       ingress.set(
         keyText(encoded(interfaceKeyCodec, { portIfindex, vlanId, innerVlanId })),
-        ingressValue(intent, slot),
+        ingressValue(intent, slot, gatewayProtocol?.ifindexes.includes(intent.ifindex) ?? false),
       );
       egress.set(u32Key(intent.ifindex), egressValue(intent, port, portTable.slotOf(portIfindex)));
     }
@@ -87,11 +90,13 @@ function write(map: KernelMap, wanted: ReadonlyMap<KeyText, Uint8Array>, problem
 /** By rp_filter. A mode that is not known is the strictest. */
 const SOURCE_FLAGS = [0, InterfaceFlag.STRICT_SOURCE, InterfaceFlag.LOOSE_SOURCE];
 
-function ingressValue(intent: InterfaceIntent, slot: number): Uint8Array {
+function ingressValue(intent: InterfaceIntent, slot: number, speaksGateway: boolean): Uint8Array {
   const flags =
     (intent.forward[4] ? InterfaceFlag.FORWARD_IPV4 : 0) | (intent.forward[6] ? InterfaceFlag.FORWARD_IPV6 : 0);
   const source = SOURCE_FLAGS[intent.rpFilter] ?? InterfaceFlag.STRICT_SOURCE;
-  return encoded(interfaceCodec, { ifindex: intent.ifindex, flags: flags | source, slot, mac: intent.mac.bytes });
+  const gateway = speaksGateway ? InterfaceFlag.GATEWAY_PROTOCOL : 0;
+  const { ifindex, mac } = intent;
+  return encoded(interfaceCodec, { ifindex, flags: flags | source | gateway, slot, mac: mac.bytes });
 }
 
 function egressValue(intent: InterfaceIntent, port: PortIntent | undefined, portSlot: number): Uint8Array {

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only */
+/*
+ * The guard before the socket of the gateway protocol (docs/gateway-protocol.md): on interfaces where it is spoken,
+ * what can be no message is dropped, and of the rest no more is let through than user space can look at. Everything
+ * that decides is user space's; a packet that is let through is unmodified. Only what is for this machine is looked at:
+ * a client's packet to somebody's port 6868 on the outside is forwarded like any other.
+ */
+#ifndef DETOUR_GATEWAY_H
+#define DETOUR_GATEWAY_H
+
+#include <linux/in.h>
+#include <linux/udp.h>
+
+#include "guard.h"
+#include "maps.h"
+#include "packet.h"
+#include "route.h"
+
+enum {
+	GATEWAY_HOP_LIMIT = 255,  /* RFC 5082 */
+	GATEWAY_MESSAGE_MIN = 76, /* header and AUTH */
+	GATEWAY_MESSAGE_MAX = 1232,
+};
+
+/*
+ * Rates of this implementation. Those that share one are whoever has not been authenticated lately: a flood from
+ * made-up addresses takes nothing from the peers.
+ */
+#define GATEWAY_NS_PER_SECOND 1000000000ULL
+#define GATEWAY_PEER_INTERVAL_NS (GATEWAY_NS_PER_SECOND / 40)
+#define GATEWAY_PEER_BURST 80
+#define GATEWAY_STRANGERS_INTERVAL_NS (GATEWAY_NS_PER_SECOND / 200)
+#define GATEWAY_STRANGERS_BURST 400
+
+/* How a message begins. */
+struct gateway_header {
+	__be16 magic_be;
+	__u8 version;
+	__u8 type;
+};
+
+/*
+ * A token bucket in one word (GCRA, ITU-T I.371): the moment up to which what has come is paid for at the rate. It may
+ * lie as far ahead as the burst is long. What is dropped writes nothing, so a flood's cost is two look-ups and a clock.
+ *
+ * CPUs that take at the same time: one wins the exchange, the others try once more and then give up. So a bucket never
+ * gives more than it has; a message may be lost to a race that was lost twice in a row, and is repeated (section 7).
+ */
+static __always_inline bool take_token(struct gateway_rate *rate, __u64 interval_ns, __u64 burst)
+{
+	__u64 now_ns = bpf_ktime_get_ns();
+
+#pragma unroll
+	for (int attempt = 0; attempt < 2; attempt++) {
+		__u64 paid_until_ns = *(volatile __u64 *)&rate->paid_until_ns;
+		__u64 start_ns = paid_until_ns > now_ns ? paid_until_ns : now_ns;
+
+		if (start_ns - now_ns > (burst - 1) * interval_ns)
+			return false;
+		if (__sync_val_compare_and_swap(&rate->paid_until_ns, paid_until_ns, start_ns + interval_ns) ==
+		    paid_until_ns)
+			return true;
+	}
+	return false;
+}
+
+static __always_inline bool within_rate(const struct packet *packet)
+{
+	struct gateway_peer_key key = {.ifindex = packet->ingress->ifindex, .family = packet->family};
+	__u32 slot = packet->ingress->slot;
+	struct gateway_rate *rate;
+
+	__builtin_memcpy(key.address, packet->flow.source_be, sizeof(key.address));
+	rate = bpf_map_lookup_elem(&gateway_peers, &key);
+	if (rate)
+		return take_token(rate, GATEWAY_PEER_INTERVAL_NS, GATEWAY_PEER_BURST);
+	rate = bpf_map_lookup_elem(&gateway_strangers, &slot);
+	return rate && take_token(rate, GATEWAY_STRANGERS_INTERVAL_NS, GATEWAY_STRANGERS_BURST);
+}
+
+/* Group and broadcast addresses, link-local ones (nobody forwards these), and what the route table says is ours. */
+static __always_inline bool is_for_this_machine(const struct packet *packet)
+{
+	if (packet->to_many)
+		return true;
+	if (packet->family == 6 && is_ipv6_link_local(packet->flow.destination_be))
+		return true;
+	return route_kind(lookup_route(packet->family, packet->flow.destination_be)) == ROUTE_LOCAL;
+}
+
+static __always_inline bool is_gateway_message(const struct packet *packet)
+{
+	const struct udphdr *udp = packet_start(packet) + packet->l4_offset;
+	const struct gateway_header *header = (const void *)(udp + 1);
+	__u32 l4_end = packet->l3_offset + packet->l3_length;
+
+	if ((void *)(header + 1) > packet_end(packet))
+		return false;
+
+	__u32 udp_length = bpf_ntohs(udp->len);
+
+	if (udp_length < sizeof(*udp) + GATEWAY_MESSAGE_MIN || udp_length > sizeof(*udp) + GATEWAY_MESSAGE_MAX)
+		return false;
+	if (packet->l4_offset + udp_length > l4_end)
+		return false;
+	return header->magic_be == bpf_htons(GATEWAY_MAGIC) && header->version == GATEWAY_VERSION;
+}
+
+/* The stack puts fragments together, and the socket's owner looks at the whole: they have no ports here. */
+static __always_inline enum detour_reason receive_gateway_message(const struct packet *packet)
+{
+	if (!(packet->ingress->flags & INTERFACE_GATEWAY_PROTOCOL))
+		return REASON_NONE;
+	if (packet->flow.protocol != IPPROTO_UDP || packet->flow.ports_be >> 16 != bpf_htons(GATEWAY_PORT))
+		return REASON_NONE;
+	if (!is_for_this_machine(packet))
+		return REASON_NONE;
+	if (packet->ttl != GATEWAY_HOP_LIMIT)
+		return REASON_GATEWAY_HOP_LIMIT;
+	if (!is_gateway_message(packet))
+		return REASON_GATEWAY_MALFORMED;
+	return within_rate(packet) ? REASON_GATEWAY_MESSAGE : REASON_GATEWAY_RATE;
+}
+
+#endif

@@ -1,0 +1,250 @@
+/** The guard before the gateway protocol's socket: what is dropped, what is let through, and how much of it. */
+import { afterEach, describe, expect, it, test } from 'vitest';
+import { addInterface, littleRouter, v4, VLAN_8021AD } from '../helpers/bpf/little-router.js';
+import { testPacketRows, type PacketRow } from '../helpers/bpf/packet-rows.js';
+import { declareFrames, frameOf } from '../helpers/bpf/scapy.js';
+import type { TestRouter } from '../helpers/bpf/test-router.js';
+import { until } from '../helpers/poll.js';
+
+const FORWARD = 1 | 2;
+const GATEWAY_PROTOCOL = 64;
+const ON = FORWARD | GATEWAY_PROTOCOL;
+
+/** The little router, speaking the protocol on the untagged interface, on 802.1Q 100 and where forwarding is off. */
+function speakingRouter(): TestRouter {
+  const router = littleRouter();
+  addInterface(router, { ifindex: 1, slot: 1, flags: ON });
+  addInterface(router, { ifindex: 101, slot: 2, vlan: 100, flags: ON });
+  addInterface(router, { ifindex: 103, slot: 4, vlan: 100 | VLAN_8021AD, flags: GATEWAY_PROTOCOL });
+  return router;
+}
+
+const message = (bytes = 76, magic = '4447', version = '01') =>
+  `Raw(bytes.fromhex('${magic}${version}01')+b'm'*${bytes - 4})`;
+const UDP = `UDP(sport=6868, dport=6868)`;
+const E = { 4: `Ether(src=E.src, dst='01:00:5e:7f:44:44')`, 6: `Ether(src=E.src, dst='33:33:00:00:68:68')` };
+const MULTICAST = {
+  4: (ttl = 255, more = '') => `IP(src='192.0.2.9', dst='239.255.68.68', ttl=${ttl}${more})`,
+  6: (ttl = 255) => `IPv6(src='fe80::9', dst='ff12::6868', hlim=${ttl})`,
+};
+const UNICAST = {
+  4: (ttl = 255) => `IP(src='192.0.2.9', dst='192.0.2.1', ttl=${ttl})`,
+  6: (ttl = 255) => `IPv6(src='fe80::9', dst='fe80::1', hlim=${ttl})`,
+};
+
+const row = (description: string, packet: string, reason: string, verdict: 'PASS' | 'DROP' = 'DROP'): PacketRow => ({
+  description,
+  packet,
+  verdict,
+  reasons: [reason.includes(':') ? reason : `1:${reason}`],
+});
+const passed = (description: string, packet: string, reason: string) => row(description, packet, reason, 'PASS');
+
+for (const family of [4, 6] as const) {
+  const multicast = `${E[family]}/${MULTICAST[family]()}`;
+  const unicast = `E/${UNICAST[family]()}`;
+  testPacketRows(
+    `gateway messages, IPv${family}`,
+    [
+      passed('the shortest message', `${multicast}/${UDP}/${message()}`, 'GATEWAY_MESSAGE'),
+      passed('the longest message', `${multicast}/${UDP}/${message(1232)}`, 'GATEWAY_MESSAGE'),
+      passed('to one machine', `${unicast}/${UDP}/${message()}`, 'GATEWAY_MESSAGE'),
+      passed(
+        'in a VLAN',
+        `${E[family]}/Dot1Q(vlan=100)/${MULTICAST[family]()}/${UDP}/${message()}`,
+        '2:GATEWAY_MESSAGE',
+      ),
+      passed(
+        'where nothing is forwarded',
+        `${E[family]}/Dot1AD(vlan=100)/${MULTICAST[family]()}/${UDP}/${message()}`,
+        '4:GATEWAY_MESSAGE',
+      ),
+      ...[0, 1, 64, 254].flatMap((ttl) => [
+        row(`hop limit ${ttl}`, `${E[family]}/${MULTICAST[family](ttl)}/${UDP}/${message()}`, 'GATEWAY_HOP_LIMIT'),
+        row(`hop limit ${ttl}, to one machine`, `E/${UNICAST[family](ttl)}/${UDP}/${message()}`, 'GATEWAY_HOP_LIMIT'),
+      ]),
+      row(
+        'hop limit 254 in a VLAN',
+        `${E[family]}/Dot1Q(vlan=100)/${MULTICAST[family](254)}/${UDP}/${message()}`,
+        '2:GATEWAY_HOP_LIMIT',
+      ),
+      row('one byte too short', `${multicast}/${UDP}/${message(75)}`, 'GATEWAY_MALFORMED'),
+      row('one byte too long', `${multicast}/${UDP}/${message(1233)}`, 'GATEWAY_MALFORMED'),
+      row('nothing at all', `${multicast}/${UDP}`, 'GATEWAY_MALFORMED'),
+      row(
+        'a UDP length beyond the packet',
+        `${multicast}/UDP(sport=6868, dport=6868, len=200)/${message()}`,
+        'GATEWAY_MALFORMED',
+      ),
+      row('a UDP length of zero', `${multicast}/UDP(dport=6868, len=0)/${message()}`, 'GATEWAY_MALFORMED'),
+      row('another magic', `${multicast}/${UDP}/${message(76, '4448')}`, 'GATEWAY_MALFORMED'),
+      row('version 0', `${multicast}/${UDP}/${message(76, '4447', '00')}`, 'GATEWAY_MALFORMED'),
+      row('version 2', `${unicast}/${UDP}/${message(76, '4447', '02')}`, 'GATEWAY_MALFORMED'),
+      passed('another port', `${multicast}/UDP(dport=6869)/${message()}`, 'MULTICAST'),
+      passed('the port as source alone', `${multicast}/UDP(sport=6868, dport=53)/${message()}`, 'MULTICAST'),
+      passed('TCP to that port', `${multicast}/TCP(dport=6868)`, 'MULTICAST'),
+      passed(
+        'not spoken here',
+        `${E[family]}/Dot1AD(vlan=200)/Dot1Q(vlan=30)/${MULTICAST[family](1)}/${UDP}`,
+        '3:MULTICAST',
+      ),
+      passed(
+        'not spoken here, to one machine',
+        `E/Dot1Q(vlan=100)/Dot1Q(vlan=7)/${UNICAST[family](1)}/${UDP}`,
+        family === 4 ? '5:LOCAL' : '5:LINK_LOCAL',
+      ),
+    ],
+    speakingRouter,
+  );
+}
+
+const OUT = `Ether(src='02:00:00:00:00:01', dst='02:00:00:00:aa:01')`;
+testPacketRows(
+  'what is not for this machine',
+  [
+    {
+      description: "a client's packet to a port 6868 on the outside is forwarded",
+      packet: `E/IP(src='203.0.113.1', dst='198.51.1.1', ttl=64)/${UDP}/Raw(b'not ours')`,
+      out: `${OUT}/IP(src='203.0.113.1', dst='198.51.1.1', ttl=63)/${UDP}/Raw(b'not ours')`,
+      verdict: 'REDIRECT',
+      reasons: ['1:FORWARDED'],
+    },
+    {
+      description: 'IPv6, too',
+      packet: `E/IPv6(src='2001:db8:f::1', dst='2001:db8:1::1', hlim=64)/${UDP}/Raw(b'not ours')`,
+      out: `${OUT}/IPv6(src='2001:db8:f::1', dst='2001:db8:1::1', hlim=63)/${UDP}/Raw(b'not ours')`,
+      verdict: 'REDIRECT',
+      reasons: ['1:FORWARDED'],
+    },
+    passed(
+      'a fragment is for the stack to put together',
+      `${E[4]}/${MULTICAST[4](1, ", flags='MF'")}/${UDP}`,
+      'MULTICAST',
+    ),
+    passed('an IPv6 fragment, too', `${E[6]}/${MULTICAST[6](1)}/IPv6ExtHdrFragment(m=1)/${UDP}`, 'MULTICAST'),
+    passed('ARP to all', `Ether(src=E.src, dst='ff:ff:ff:ff:ff:ff')/ARP()`, 'NOT_IP'),
+    passed(
+      'a multicast that is none of ours',
+      `${E[4]}/IP(src='192.0.2.9', dst='224.0.0.251')/UDP(dport=5353)`,
+      'MULTICAST',
+    ),
+    passed(
+      'a reply to a probe does not come by multicast',
+      `${E[4]}/IP(src='192.0.2.9', dst='239.255.68.68')/ICMP(type=0, id=0xde70)/Raw(b'x'*32)`,
+      'MULTICAST',
+    ),
+  ],
+  speakingRouter,
+);
+
+describe('the rate', () => {
+  const STRANGER = 'a stranger';
+  const packets = {
+    [STRANGER]: `${E[4]}/IP(src='192.0.2.77', dst='239.255.68.68', ttl=255)/${UDP}/${message()}`,
+    peer: `${E[4]}/${MULTICAST[4]()}/${UDP}/${message()}`,
+    peer6: `${E[6]}/${MULTICAST[6]()}/${UDP}/${message()}`,
+    'peer in a VLAN': `${E[4]}/Dot1Q(vlan=100)/${MULTICAST[4]()}/${UDP}/${message()}`,
+  };
+  declareFrames(Object.values(packets));
+  let router: TestRouter;
+  const closing: TestRouter[] = [];
+  const peer = (family: 4 | 6, address: Uint8Array, ifindex = 1) =>
+    router.set(
+      'gateway_peers',
+      { ifindex, family, address: Uint8Array.from({ length: 16 }, (_, i) => address[i] ?? 0) },
+      { paid_until_ns: 0n },
+    );
+  const fe80 = Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9);
+  const allowed = (name: keyof typeof packets) => router.run(frameOf(packets[name])).verdict === 'PASS';
+  /** Runs until one is dropped. */
+  const burst = (name: keyof typeof packets) => {
+    let count = 0;
+    while (count < 2000 && allowed(name)) count++;
+    return count;
+  };
+
+  afterEach(() => closing.splice(0).forEach((each) => each.close()));
+  const start = () => closing.push((router = speakingRouter()));
+
+  it('lets strangers have a burst of 400 between them, then drops what is too much and counts it', () => {
+    start();
+    // The bucket fills while the test empties it: a slow machine gets some more.
+    expect(burst(STRANGER)).toBeGreaterThanOrEqual(400);
+    const { verdict, reasons } = runDropped(() => router.run(frameOf(packets[STRANGER])));
+    expect([verdict, reasons]).toEqual(['DROP', { '1:GATEWAY_RATE': 1 }]);
+  });
+
+  it('keeps the share of a peer from a flood by others', () => {
+    start();
+    peer(4, v4('192.0.2.9'));
+    peer(6, fe80);
+    expect(burst(STRANGER)).toBeLessThan(2000);
+    router.measure(frameOf(packets[STRANGER]), 10_000);
+    expect(burst('peer')).toBeGreaterThanOrEqual(80);
+    expect(burst('peer6')).toBeGreaterThanOrEqual(80);
+  });
+
+  it('gives a peer a burst of 80, and nothing of it to its namesake on another interface', () => {
+    start();
+    peer(4, v4('192.0.2.9'));
+    peer(4, v4('192.0.2.9'), 101);
+    const count = burst('peer');
+    expect(count).toBeGreaterThanOrEqual(80);
+    expect(count).toBeLessThan(400);
+    expect(burst('peer in a VLAN')).toBeGreaterThanOrEqual(80);
+  });
+
+  it('keeps the interfaces apart for strangers, too', () => {
+    start();
+    burst('peer');
+    expect(burst('peer in a VLAN')).toBeGreaterThanOrEqual(400);
+  });
+
+  it('fills again with time', async () => {
+    start();
+    peer(4, v4('192.0.2.9'));
+    burst('peer');
+    await until(() => allowed('peer'), { timeoutMs: 5000, what: 'a token of the peer' });
+    burst(STRANGER);
+    await until(() => allowed(STRANGER), { timeoutMs: 5000, what: 'a token of the strangers' });
+  });
+
+  it('gives 40 a second to a peer that never stops, however long it has rested before', () => {
+    start();
+    peer(4, v4('192.0.2.9'));
+    const startNs = process.hrtime.bigint();
+    let count = 0;
+    while (process.hrtime.bigint() - startNs < 1_000_000_000n) if (allowed('peer')) count++;
+    const seconds = Number(process.hrtime.bigint() - startNs) / 1e9;
+    expect(count).toBeGreaterThanOrEqual(80 + 30);
+    expect(count).toBeLessThanOrEqual(81 + 40 * seconds);
+  });
+
+  /** The first that is dropped; a token may have come in between. */
+  function runDropped(run: () => ReturnType<TestRouter['run']>): ReturnType<TestRouter['run']> {
+    for (let attempt = 0; attempt < 2000; attempt++) {
+      const result = run();
+      if (result.verdict === 'DROP') return result;
+    }
+    throw new Error('nothing was dropped');
+  }
+});
+
+describe('the cost', () => {
+  const flood = `${E[6]}/${MULTICAST[6]()}/${UDP}/${message()}`;
+  const other = `E/IPv6(src='2001:db8:f::1', dst='2001:db8:1::1', hlim=1)/UDP()`;
+  declareFrames([flood, other]);
+
+  test('of a message of a flood is a fraction of what 100,000 a second may take', () => {
+    const router = speakingRouter();
+    try {
+      const droppedNs = router.measure(frameOf(flood), 200_000);
+      const passedNs = router.measure(frameOf(other), 200_000);
+      process.stdout.write(`gateway flood: ${droppedNs} ns a dropped message; ${passedNs} ns a packet with TTL 1\n`);
+      // Half a core, on a machine that is busy with something else.
+      expect(droppedNs).toBeLessThan(5000);
+    } finally {
+      router.close();
+    }
+  });
+});
