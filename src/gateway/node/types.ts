@@ -8,7 +8,7 @@
 import type { Family, IpAddress } from '../../net/ip-address.js';
 import type { Prefix } from '../../net/prefix.js';
 import type { OutgoingMessage, Origin, ReceivedMessage } from '../link/types.js';
-import type { MachineId, Offer, Reason, Role, Usage, Want } from '../wire/types.js';
+import type { DiscardReason, MachineId, Offer, Reason, Role, Usage, Want } from '../wire/types.js';
 
 export interface NodePolicy {
   self: MachineId;
@@ -37,6 +37,7 @@ export interface ArmedLease {
   role: Role;
   /** The link that the router's traffic comes in by, and the router's address there. */
   origin: Origin;
+  /** Its families are those that are wanted and offered. */
   want: Want;
   clients: Prefix[];
   /** Monotonic; rules must end by themselves then. */
@@ -49,9 +50,12 @@ export type NodeEvent =
   | { type: 'pairings'; names: string[] }
   | { type: 'condition'; condition: NodeCondition }
   | { type: 'message'; received: ReceivedMessage }
-  /** The rules of `apply` with this version are in force, or `problem` says why they are not (then nothing is). */
+  /**
+   * The rules of `apply` with this version are in force, or `problem` says why they are not (then nothing is). May be
+   * said of the newest version again: with a problem when an audit found the rules damaged.
+   */
   | { type: 'applied'; version: number; problem: string | null }
-  /** Bytes carried so far, by pairing, under the present lease. */
+  /** Bytes carried so far, by pairing, under the present lease or the one that is just being disarmed. */
   | { type: 'usage'; usage: ReadonlyMap<string, Usage> }
   | { type: 'tick' }
   /** Ends all: WITHDRAW, disarm. */
@@ -59,8 +63,10 @@ export type NodeEvent =
 
 export type NodeAction =
   | { type: 'send'; outgoing: OutgoingMessage }
-  /** The whole of what shall be in force; empty: disarmed. */
+  /** The whole of what shall be in force; empty: disarmed. The first one, with version 1, clears what an earlier run left. */
   | { type: 'apply'; version: number; leases: ArmedLease[] }
+  /** Authenticated, but it changes nothing: to be counted under this reason. */
+  | { type: 'discard'; reason: DiscardReason; received: ReceivedMessage }
   | { type: 'record'; record: NodeRecord };
 
 export interface NodeRecord {
