@@ -7,7 +7,7 @@ import { Interrupted, interruption } from './interruption.js';
 import { Lab } from './lab.js';
 import { writeReport } from './report.js';
 import { tell } from './story.js';
-import type { StoryResult } from './story.js';
+import type { StoryResult } from './story-parts.js';
 import { LabStream } from './stream.js';
 import { tryStart } from './shell.js';
 
@@ -65,7 +65,7 @@ async function play(demo: Demo): Promise<void> {
   say(`ready after ${Math.round(performance.now() - fromMs)} ms`);
   const results: StoryResult[] = [];
   for (const family of [4, 6] as const) results.push(await tellFor(demo, family));
-  const text = writeReport(OUTPUT, results, lab.pathByIfindex());
+  const text = writeReport(OUTPUT, results);
   console.log(`\n${text}\n\nwritten: ${OUTPUT}/report.html, ${OUTPUT}/report.json`);
 }
 

@@ -1,7 +1,8 @@
 /** report.html: one page without scripts or outside resources; the plots are inline SVG. Pure. */
 import { release } from 'node:os';
-import { pathNames, plotSvg } from './report-plot.js';
-import type { StoryResult } from './story.js';
+import { dialogueSvg } from './report-dialogue.js';
+import { plotSvg } from './report-plot.js';
+import type { StoryCase, StoryResult } from './story-parts.js';
 
 const style = `
   :root { color-scheme: light dark; --ink: #1c2330; --soft: #5b6675; --rule: #d5dae1; --paper: #fff;
@@ -23,26 +24,52 @@ const style = `
 const escape = (text: string): string =>
   text.replace(/[&<>"]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[character] ?? '');
 
+const ms = (value: number | null): string => (value === null ? '' : `${value.toFixed(1)} ms`);
+
+interface Column {
+  title: string;
+  cell: (entry: StoryCase) => string;
+  text?: boolean;
+}
+
+const columns: Column[] = [
+  { title: 'event', cell: ({ name }) => name, text: true },
+  { title: 'detected after', cell: ({ detect_ms }) => `${detect_ms.toFixed(2)} ms` },
+  { title: 'elected and carrying after', cell: ({ elect_ms }) => ms(elect_ms) },
+  { title: 'packets lost', cell: ({ lost }) => String(lost) },
+  { title: 'outage', cell: ({ outage_ms }) => ms(outage_ms) },
+  { title: 'disarmed after', cell: ({ disarm_ms }) => ms(disarm_ms) },
+  { title: 'path after', cell: ({ path_after }) => path_after, text: true },
+  { title: "cause, in the controller's words", cell: ({ cause }) => cause, text: true },
+];
+
+/** Columns that say nothing in this act are left out. */
 function table({ cases }: StoryResult): string {
+  const shown = columns.filter(({ cell }) => cases.some((entry) => cell(entry) !== ''));
+  const kind = (column: Column): string => (column.text ? '' : ' class="n"');
+  const head = shown.map((column) => `<th${kind(column)}>${escape(column.title)}</th>`).join('');
   const rows = cases.map(
-    ({ name, detect_ms, lost, outage_ms, path_after, cause }) =>
-      `<tr><td>${escape(name)}</td><td class="n">${detect_ms.toFixed(2)} ms</td><td class="n">${lost}</td>` +
-      `<td class="n">${outage_ms.toFixed(1)} ms</td><td>${escape(path_after)}</td><td>${escape(cause)}</td></tr>`,
+    (entry) => `<tr>${shown.map((column) => `<td${kind(column)}>${escape(column.cell(entry))}</td>`).join('')}</tr>`,
   );
-  return `<div class="scroll"><table><thead><tr><th>event</th><th class="n">detected after</th><th class="n">packets lost</th>
-<th class="n">outage</th><th>path after</th><th>cause, in the controller's words</th></tr></thead>
+  return `<div class="scroll"><table><thead><tr>${head}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-function section(result: StoryResult, paths: ReadonlyMap<number, number>): string {
-  const family = result.cases[0]?.family ?? 4;
+function section(result: StoryResult): string {
   const pauseMs = (result.stream.maxGapUs / 1000).toFixed(1);
-  const key = pathNames.map((name, path) => `<span class="key" style="background: var(--path${path})"></span>${name}`);
-  return `<h2>IPv${family}</h2>
-<figure><div class="scroll">${plotSvg(result, paths)}</div>
+  const key = result.pathNames.map(
+    (name, path) => `<span class="key" style="background: var(--path${path})"></span>${escape(name)}`,
+  );
+  const dialogue = result.dialogue
+    ? `<figure><div class="scroll">${dialogueSvg(result.dialogue)}</div>
+<figcaption>What ${escape(result.dialogue.between.join(' and '))} said to each other, as it passed the node's interface; routine messages that only repeat the last one are left out.</figcaption></figure>`
+    : '';
+  return `<h2>${escape(result.title)}</h2>
+<figure><div class="scroll">${plotSvg(result)}</div>
 <figcaption>${key.join('')}. Packets that arrived at the far server, by the path that they took, in slices of 50 ms. The source's own longest
 pause was ${pauseMs} ms; it is not counted as outage.</figcaption></figure>
-${table(result)}`;
+${table(result)}
+${dialogue}`;
 }
 
 export interface ReportFacts {
@@ -51,21 +78,18 @@ export interface ReportFacts {
   remarks: readonly string[];
 }
 
-export function reportHtml(
-  results: readonly StoryResult[],
-  paths: ReadonlyMap<number, number>,
-  { at, remarks }: ReportFacts,
-): string {
+export function reportHtml(results: readonly StoryResult[], { at, remarks }: ReportFacts): string {
   const rate = results[0]?.stream.packetsPerSecond ?? 0;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Detour: what the demo's traffic went through</title><style>${style}</style></head><body>
 <h1>What the demo's traffic went through</h1>
 <p>A client sends ${rate.toLocaleString('en')} numbered packets a second through the router to a far server. The primary
-uplink is cut, silenced and drained, and each time comes back (silent: the carrier stays, everything beyond the gateway is dropped). Lost packets are those that
+uplink is cut, silenced and drained, and each time comes back (silent: the carrier stays, everything beyond the gateway is dropped). In the second act
+the router has one line, and a phone on the LAN that it elects when the line is cut: cold, when it is needed, and warm, beforehand. Lost packets are those that
 never arrived. Measured ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, Linux ${escape(release())}.</p>
 ${remarks.map((remark) => `<p><strong>${escape(remark)}.</strong></p>`).join('\n')}
-${results.map((result) => section(result, paths)).join('\n')}
+${results.map(section).join('\n')}
 </body></html>
 `;
 }

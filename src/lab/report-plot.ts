@@ -1,6 +1,6 @@
 /** One plot as SVG: packets by path over time, with a line for each step of the story. Pure. */
 import { timeline } from './measure.js';
-import type { StoryResult } from './story.js';
+import type { StoryResult } from './story-parts.js';
 
 const WIDTH = 960;
 const HEIGHT = 250;
@@ -10,7 +10,6 @@ const TOP = 46;
 const BOTTOM = 26;
 const SLICE_MS = 50;
 const NS_PER_MS = 1e6;
-export const pathNames = ['primary', 'backup'];
 
 const point = (x: number, y: number): string => `${x.toFixed(1)},${y.toFixed(1)}`;
 
@@ -19,7 +18,7 @@ function steps(counts: readonly number[], x: (slice: number) => number, y: (coun
   return counts.map((count, slice) => `${point(x(slice), y(count))} ${point(x(slice + 1), y(count))}`).join(' ');
 }
 
-export function plotSvg({ stream, marks }: StoryResult, paths: ReadonlyMap<number, number>): string {
+export function plotSvg({ stream, marks, paths }: StoryResult): string {
   const { fromNs, counts } = timeline(stream, SLICE_MS, paths);
   const slices = counts[0]?.length ?? 1;
   const expected = (stream.packetsPerSecond * SLICE_MS) / 1000;

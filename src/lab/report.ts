@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reportHtml } from './report-html.js';
-import type { StoryResult } from './story.js';
+import type { StoryResult } from './story-parts.js';
 
 /** A pause of the source longer than that may hide what it would have lost. */
 const NOTABLE_PAUSE_MS = 5;
@@ -21,33 +21,40 @@ export function remarks(results: readonly StoryResult[]): string[] {
 }
 
 /** Returns the table, and remarks below it. */
-export function writeReport(
-  directory: string,
-  results: readonly StoryResult[],
-  paths: ReadonlyMap<number, number>,
-): string {
+export function writeReport(directory: string, results: readonly StoryResult[]): string {
   const cases = results.flatMap((result) => result.cases);
-  const plain = cases.map(({ name, family, lost, outage_ms, detect_ms, path_after }) => {
-    return { name, family: `ipv${family}`, lost, outage_ms, detect_ms, path_after };
+  const plain = cases.map(({ name, family, lost, outage_ms, detect_ms, elect_ms, disarm_ms, path_after }) => {
+    const election = elect_ms === null && disarm_ms === null ? {} : { elect_ms, disarm_ms };
+    return { name, family: `ipv${family}`, lost, outage_ms, detect_ms, ...election, path_after };
   });
   writeFileSync(join(directory, 'report.json'), `${JSON.stringify({ cases: plain }, null, 2)}\n`);
-  writeFileSync(
-    join(directory, 'report.html'),
-    reportHtml(results, paths, { at: new Date(), remarks: remarks(results) }),
-  );
+  writeFileSync(join(directory, 'report.html'), reportHtml(results, { at: new Date(), remarks: remarks(results) }));
   const notes = remarks(results).map((remark) => `! ${remark}`);
   return [table(results), ...(notes.length === 0 ? [] : ['', ...notes])].join('\n');
 }
 
+const ms = (value: number | null, digits = 1): string => (value === null ? '-' : `${value.toFixed(digits)} ms`);
+
 function table(results: readonly StoryResult[]): string {
-  const head = ['event', 'family', 'detected after', 'packets lost', 'outage', 'path after'];
+  const head = [
+    'event',
+    'family',
+    'detected after',
+    'elected after',
+    'packets lost',
+    'outage',
+    'disarmed after',
+    'path after',
+  ];
   const rows = results.flatMap(({ cases }) =>
     cases.map((entry) => [
       entry.name,
       `IPv${entry.family}`,
-      `${entry.detect_ms.toFixed(2)} ms`,
+      ms(entry.detect_ms, 2),
+      ms(entry.elect_ms),
       String(entry.lost),
-      `${entry.outage_ms.toFixed(1)} ms`,
+      ms(entry.outage_ms),
+      ms(entry.disarm_ms),
       entry.path_after,
     ]),
   );

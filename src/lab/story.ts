@@ -3,51 +3,13 @@
  * Every step is: act, wait for the controller's own event, let the traffic settle, read off the window.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ControllerProcess } from './controller-process.js';
 import type { Lab } from './lab.js';
-import { suffered } from './measure.js';
-import type { Stream } from './measure.js';
+import { caseOf, judge, newestEvent, waitForActive, waitForEvent } from './story-parts.js';
+import type { LoggedEvent, Mark, StoryContext, StoryResult, Window } from './story-parts.js';
 import type { LabStream } from './stream.js';
 import { native } from '../native.js';
 
 export type CaseName = 'link-cut' | 'link-return' | 'silent' | 'silent-return' | 'drain' | 'undrain';
-
-export interface StoryCase {
-  name: CaseName;
-  family: 4 | 6;
-  lost: number;
-  outage_ms: number;
-  /** From the fault (the first lost packet; the action where none was lost) to the controller's event. */
-  detect_ms: number;
-  path_after: string;
-  /** Longest pause of the source between the fault and just after the event. */
-  pause_ms: number;
-  cause: string;
-}
-
-export interface Mark {
-  name: string;
-  atNs: bigint;
-}
-
-export interface StoryResult {
-  cases: StoryCase[];
-  marks: Mark[];
-  stream: Stream & { maxGapUs: number };
-}
-
-interface LoggedEvent {
-  sequence: number;
-  record: {
-    kind: string;
-    uplink?: string;
-    group?: string;
-    family?: number;
-    to?: string | string[];
-    cause?: string;
-    atUs: number;
-  };
-}
 
 interface Step {
   name: CaseName;
@@ -59,27 +21,17 @@ interface Step {
   activeAfter: string;
 }
 
-export interface StoryOptions {
+export interface StoryOptions extends StoryContext {
   lab: Lab;
-  controller: ControllerProcess;
   stream: LabStream;
-  family: 4 | 6;
-  say: (text: string) => void;
-  /** Ends the story at once, by an exception (Ctrl-C). */
-  signal?: AbortSignal;
-  /** How long the controller may take to notice, and to move the traffic. */
-  eventTimeoutMs?: number;
 }
 
-const EVENT_TIMEOUT_MS = 15_000;
 const SETTLE_MS = 600;
 /** What is still on its way when the source stops would count as lost. */
 const TAIL_MS = 200;
-/** So long after its event a step can still cost packets. */
-const AFTERMATH_NS = 50_000_000n;
-const NS_PER_MS = 1e6;
 const PRIMARY = 'primary';
 const BACKUP = 'backup';
+const PATH_NAMES = [PRIMARY, BACKUP];
 
 function steps({ lab, controller }: StoryOptions): Step[] {
   const post = async (path: string): Promise<void> => {
@@ -136,101 +88,32 @@ function steps({ lab, controller }: StoryOptions): Step[] {
   ];
 }
 
-async function eventsAfter(controller: ControllerProcess, after: number): Promise<LoggedEvent[]> {
-  const { body } = await controller.call('GET', `/v1/events?after=${after}&limit=1000`);
-  return (body as { events: LoggedEvent[] }).events;
-}
-
-async function newestEvent(controller: ControllerProcess): Promise<number> {
-  const { body } = await controller.call('GET', '/v1/events?limit=1');
-  return (body as { newest: number }).newest;
-}
-
-/** Asks until there is an answer; throws when that takes too long or the story is cut short. */
-async function poll<T>(
-  { signal, eventTimeoutMs = EVENT_TIMEOUT_MS }: StoryOptions,
-  missed: string,
-  ask: () => Promise<T | undefined>,
-): Promise<T> {
-  const deadline = performance.now() + eventTimeoutMs;
-  while (performance.now() < deadline) {
-    const found = await ask();
-    if (found !== undefined) return found;
-    await sleep(20, undefined, { signal });
-  }
-  throw new Error(`${missed} within ${eventTimeoutMs} ms`);
-}
-
-function waitForEvent(options: StoryOptions, after: number, step: Step): Promise<LoggedEvent> {
-  return poll(options, `${step.name}: the controller did not notice`, async () => {
-    const events = await eventsAfter(options.controller, after);
-    return events.find(({ record }) => record.family === options.family && step.noticed(record));
-  });
-}
-
-function waitForActive(options: StoryOptions, uplink: string): Promise<true> {
-  return poll(options, `traffic did not move to ${uplink}`, async () => {
-    const { body } = await options.controller.call('GET', '/v1/groups');
-    const groups = (body as { groups: { family: number; active: string[] }[] }).groups;
-    const active = groups.find((entry) => entry.family === options.family)?.active ?? [];
-    return active.length === 1 && active[0] === uplink ? true : undefined;
-  });
-}
-
-interface Window {
-  step: Step;
-  fromNs: bigint;
-  toNs: bigint;
-  event: LoggedEvent;
-}
-
 /** Runs the whole story over a stream that is already flowing; stops the stream. */
 export async function tell(options: StoryOptions): Promise<StoryResult> {
+  const { family } = options;
   const settle = (ms: number): Promise<void> => sleep(ms, undefined, { signal: options.signal });
   const windows: Window[] = [];
   const marks: Mark[] = [];
   await waitForActive(options, PRIMARY);
-  options.say(`IPv${options.family}: steady traffic through ${PRIMARY}`);
+  options.say(`IPv${family}: steady traffic through ${PRIMARY}`);
   await settle(2 * SETTLE_MS);
   for (const step of steps(options)) {
-    const after = await newestEvent(options.controller);
+    const after = await newestEvent(options);
     const fromNs = native.monotonicNs();
     marks.push({ name: step.name, atNs: fromNs });
     options.say(step.say);
     await step.act();
-    const event = await waitForEvent(options, after, step);
+    const noticed = (record: LoggedEvent['record']): boolean => record.family === family && step.noticed(record);
+    const event = await waitForEvent(options, after, step.name, noticed);
     options.say(`  noticed: ${event.record.cause ?? ''}`);
     await waitForActive(options, step.activeAfter);
     await settle(SETTLE_MS);
-    windows.push({ step, fromNs, toNs: native.monotonicNs(), event });
+    windows.push({ name: step.name, family, fromNs, toNs: native.monotonicNs(), event });
   }
   await settle(TAIL_MS);
   const stream = options.stream.stop();
   const paths = options.lab.pathByIfindex();
-  return { marks, stream, cases: windows.map((window) => judge(window, stream, paths, options.family)) };
+  const pathName = (ifindex: number): string => PATH_NAMES[paths.get(ifindex) ?? -1] ?? 'none';
+  const cases = windows.map((window) => caseOf(judge(window, stream, pathName), { elect_ms: null, disarm_ms: null }));
+  return { title: `Two uplinks, IPv${family}`, family, pathNames: PATH_NAMES, paths, marks, stream, cases };
 }
-
-function judge(
-  { step, fromNs, toNs, event }: Window,
-  stream: Stream,
-  paths: ReadonlyMap<number, number>,
-  family: 4 | 6,
-): StoryCase {
-  const { lost, outageMs, firstLostNs, lastIfindex } = suffered(stream, fromNs, toNs);
-  const { pauseMs } = suffered(stream, fromNs, BigInt(Math.round(event.record.atUs)) * 1000n + AFTERMATH_NS);
-  const path = lastIfindex === null ? undefined : paths.get(lastIfindex);
-  const startNs = firstLostNs ?? fromNs;
-  const detectMs = event.record.atUs / 1000 - Number(startNs) / NS_PER_MS;
-  return {
-    name: step.name,
-    family,
-    lost,
-    outage_ms: round(outageMs),
-    detect_ms: round(Math.max(0, detectMs)),
-    path_after: path === undefined ? 'none' : ([PRIMARY, BACKUP][path] ?? `gateway ${path}`),
-    pause_ms: round(pauseMs),
-    cause: event.record.cause ?? '',
-  };
-}
-
-const round = (ms: number): number => Math.round(ms * 100) / 100;

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { remarks } from '../../src/lab/report.js';
 import { reportHtml } from '../../src/lab/report-html.js';
-import type { CaseName, StoryResult } from '../../src/lab/story.js';
+import type { StoryResult } from '../../src/lab/story-parts.js';
+import type { CaseName } from '../../src/lab/story.js';
 
 const MS = 1_000_000n;
 const NAMES: CaseName[] = ['link-cut', 'link-return', 'silent', 'silent-return', 'drain', 'undrain'];
@@ -17,12 +18,18 @@ function result(family: 4 | 6): StoryResult {
   const sent = Array.from({ length: 600 }, (_, index) => BigInt(index + 1) * MS);
   const lost = (index: number): boolean => index % 100 === 0;
   return {
+    title: `Two uplinks, IPv${family}`,
+    family,
+    pathNames: ['primary', 'backup'],
+    paths: PATHS,
     cases: NAMES.map((name, index) => ({
       name,
       family,
       lost: 1000 * family + index,
       outage_ms: 10 * family + index,
       detect_ms: index + 0.25,
+      elect_ms: null,
+      disarm_ms: null,
       path_after: index % 2 === 0 ? 'backup' : 'primary',
       pause_ms: family === 6 && name === 'silent' ? 123.4 : 0.2,
       cause: `3 of 5 probes to <${family}> lost & "none" came back`,
@@ -60,7 +67,7 @@ function faults(html: string): string[] {
 const count = (text: string, part: string): number => text.split(part).length - 1;
 
 describe('the page of the demo', () => {
-  const html = reportHtml([result(4), result(6)], PATHS, {
+  const html = reportHtml([result(4), result(6)], {
     at: new Date('2026-05-04T03:02:01Z'),
     remarks: remarks([result(4), result(6)]),
   });

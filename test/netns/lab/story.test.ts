@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeReport } from '../../../src/lab/report.js';
-import { tell, type StoryResult } from '../../../src/lab/story.js';
+import type { StoryResult } from '../../../src/lab/story-parts.js';
+import { tell } from '../../../src/lab/story.js';
 import { LabStream } from '../../../src/lab/stream.js';
 import { LabRun } from '../../helpers/lab-run.js';
 import { PACKETS_PER_SECOND } from '../../helpers/lab-traffic.js';
@@ -35,7 +36,7 @@ describe('the story of the demo', () => {
     run = new LabRun();
     await run.start();
     for (const family of [4, 6] as const) results.push(await play(family));
-    table = writeReport(directory, results, run.lab.pathByIfindex());
+    table = writeReport(directory, results);
     ({ cases } = JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8')) as { cases: ReportCase[] });
   });
 
