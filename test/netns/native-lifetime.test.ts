@@ -91,6 +91,21 @@ const KINDS: Record<string, () => void> = {
     native
       .createIcmpReceiver({ ifindex: 1, ifname: 'lo', family: 6, cookieKey, netns: netns.path, onReply: nothing })
       .close(),
+  'link socket': () =>
+    native
+      .openLinkSocket({
+        family: 6,
+        ifindex: 1,
+        ifname: 'lo',
+        port: 6868,
+        peerPort: 6869,
+        group: Uint8Array.of(0xff, 0x12, ...new Uint8Array(13), 1),
+        maximumBytes: 100,
+        netns: netns.path,
+        onReadable: nothing,
+        onError: nothing,
+      })
+      .close(),
   'traffic source': () =>
     void native
       .startTrafficSource({
