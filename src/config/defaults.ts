@@ -65,6 +65,23 @@ export const defaultKernel: KernelConfig = {
   keepOnExit: KERNEL_DEFAULTS.keep_on_exit,
 };
 
+export const GATEWAYS_DEFAULTS = {
+  standby: 'cold',
+  max_elected: 1,
+  metered: 'allow',
+  minimum_battery_percent: 20,
+  approval: 'pairing',
+  way_back: 'router',
+  standby_interval_ms: 1000,
+  lease_ms: 15_000,
+  switch_after_ms: 60_000,
+  rest_ms: 5000,
+  maximum_rest_ms: 80_000,
+  budget_per: 'month',
+  warn_percent: 80,
+  state_directory: '/var/lib/detour',
+} as const;
+
 export const DATAPLANE_DEFAULTS = {
   pin_path: '/sys/fs/bpf/detour',
   xdp_mode: 'auto',

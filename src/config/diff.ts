@@ -33,6 +33,7 @@ export function diffConfigs(before: Config, after: Config): ConfigDiff {
       ...(before.mode === after.mode ? [] : ['mode']),
       ...changedFields('decision', before.decision, after.decision),
       ...changedFields('log', before.log, after.log),
+      ...gatewayFields(before, after).filter((field) => !isFixed(field)),
       // Looked at only when the controller stops.
       ...(before.kernel.keepOnExit === after.kernel.keepOnExit ? [] : ['kernel.keepOnExit']),
     ],
@@ -40,6 +41,7 @@ export function diffConfigs(before: Config, after: Config): ConfigDiff {
       ...changedFields('kernel', before.kernel, after.kernel).filter((field) => field !== 'kernel.keepOnExit'),
       ...changedFields('dataplane', before.dataplane, after.dataplane),
       ...changedFields('api', before.api, after.api),
+      ...gatewayFields(before, after).filter(isFixed),
     ],
   };
   const lists: readonly unknown[][] = [
@@ -53,6 +55,14 @@ export function diffConfigs(before: Config, after: Config): ConfigDiff {
   return { same: lists.every((list) => list.length === 0), ...diff };
 }
 
+/** The whole section where it is new or gone: whether the protocol is spoken is settled at the start. */
+function gatewayFields({ gateways: before }: Config, { gateways: after }: Config): string[] {
+  if (before && after) return changedFields('gateways', before, after);
+  return before === after ? [] : ['gateways'];
+}
+
+const isFixed = (field: string): boolean => field === 'gateways' || field === 'gateways.stateDirectory';
+
 const listsOf = (part: object): unknown[][] => Object.values(part) as unknown[][];
 
 /** One line for each change, for the log: "uplink lte: probes changed". */
@@ -60,7 +70,10 @@ export function describeDiff(diff: ConfigDiff): string[] {
   const named = (kind: string, { added, removed, changed }: NamedDiff): string[] => [
     ...added.map((name) => `${kind} ${name} added`),
     ...removed.map((name) => `${kind} ${name} removed`),
-    ...changed.map(({ name, fields }) => `${kind} ${name}: ${fields.map(keyOf).join(', ')} changed`),
+    ...changed.map(
+      ({ name, fields }) =>
+        `${kind} ${name}: ${fields.map((field) => renamed[field] ?? keyOf(field)).join(', ')} changed`,
+    ),
   ];
   const { routes } = diff;
   return [
@@ -75,12 +88,11 @@ export function describeDiff(diff: ConfigDiff): string[] {
   ];
 }
 
-/** Where the Config has one value for each family, the file has one key. */
+/** Where an uplink's Config has one value for each family, the file has one key. */
 const renamed: Readonly<Record<string, string>> = { gateways: 'gateway', sources: 'source' };
 
 /** "dataplane.pinPath" -> "dataplane.pin_path": what the file calls it. */
-const keyOf = (field: string): string =>
-  renamed[field] ?? field.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+const keyOf = (field: string): string => field.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
 
 function diffNames<T extends { name: string }>(
   before: readonly T[],
@@ -121,9 +133,11 @@ function changedFields(section: string, before: object, after: object): string[]
 
 /** Equal values have equal text; addresses and prefixes are plain text in JSON. Keys are sorted. */
 function canonical(value: unknown): string {
-  const sorted = (_key: string, inner: unknown): unknown =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+  const sorted = (_key: string, inner: unknown): unknown => {
+    if (typeof inner === 'bigint') return String(inner);
+    return typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
       : inner;
+  };
   return JSON.stringify(value, sorted) ?? 'undefined';
 }

@@ -20,6 +20,13 @@ export const LIMITS = {
   targets: 16,
   probes: 16,
   routes: 4_194_304,
+  /** Interfaces on which gateway nodes are listened to. */
+  gatewayInterfaces: 16,
+  /** Gateway nodes elected at a time. */
+  elected: 8,
+  /** docs/gateway-protocol.md, section 7. */
+  leaseMs: 2000,
+  maximumLeaseMs: 600_000,
   /** Bearer tokens: 16 characters of base64 are 96 bits. */
   tokenCharacters: 16,
 } as const;

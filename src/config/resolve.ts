@@ -1,4 +1,5 @@
 /** Draft of the file -> Config: names, defaults, and the rules that look at more than one value. */
+import type { Family } from '../net/ip-address.js';
 import {
   DATAPLANE_DEFAULTS,
   FORWARDING_DEFAULT,
@@ -8,13 +9,14 @@ import {
 } from './defaults.js';
 import { LIMITS } from './limits.js';
 import { resolveApi } from './resolve-api.js';
+import { resolveGateways } from './resolve-gateways.js';
 import { resolveGroups, resolveRoutes } from './resolve-group.js';
 import { resolveKernel } from './resolve-kernel.js';
 import { resolveUplink } from './resolve-uplink.js';
 import type { Draft, Resolving } from './resolving.js';
 import type { ConfigFile } from './schema.js';
 import { targetsOf } from './target-key.js';
-import type { Config, InterfaceConfig, UplinkConfig } from './types.js';
+import type { Config, GatewaysConfig, InterfaceConfig, ProbeConfig, UplinkConfig } from './types.js';
 
 /**
  * Never throws; what is wrong is reported to `run`. The result is a usable configuration only if nothing was reported
@@ -26,8 +28,11 @@ export function resolve(draft: Draft<ConfigFile>, run: Resolving): Config {
   const uplinkNames = entries.map(([name]) => name);
   const interfaces = resolveInterfaces(draft.interfaces ?? []);
   checkInterfacesOnce(uplinks, interfaces, run);
-  checkSizes(uplinks, interfaces, run);
   const groups = resolveGroups(draft.groups, uplinkNames, run);
+  // Holes are only there when the item was wrong.
+  const there = interfaces.filter((item) => item !== undefined);
+  const gateways = resolveGateways(draft.gateways, { uplinks, interfaces: there, groups }, run);
+  checkSizes({ uplinks, interfaces, gateways }, run);
   const maxRoutes = draft.dataplane?.max_routes ?? DATAPLANE_DEFAULTS.max_routes;
   return {
     version: 1,
@@ -35,11 +40,10 @@ export function resolve(draft: Draft<ConfigFile>, run: Resolving): Config {
     uplinks,
     groups,
     routes: resolveRoutes(draft.routes, groups, uplinks, maxRoutes, run),
-    // Holes are only there when the item was wrong.
-    interfaces: interfaces.filter((item) => item !== undefined),
-    gateways: null,
+    interfaces: there,
+    gateways,
     decision: { minimumAgreeing: minimumAgreeing(draft, uplinks, run) },
-    kernel: resolveKernel(draft.kernel, uplinkNames.length, run),
+    kernel: resolveKernel(draft.kernel, uplinkNames.length + mostElected(gateways), run),
     dataplane: {
       pinPath: draft.dataplane?.pin_path ?? DATAPLANE_DEFAULTS.pin_path,
       xdpMode: draft.dataplane?.xdp_mode ?? DATAPLANE_DEFAULTS.xdp_mode,
@@ -92,7 +96,16 @@ function checkInterfacesOnce(
   });
 }
 
-function checkSizes(uplinks: UplinkConfig[], interfaces: readonly unknown[], run: Resolving): void {
+/** Uplinks that are elected gateway nodes; one more while one takes over from another. */
+const mostElected = (gateways: GatewaysConfig | null): number => (gateways === null ? 0 : gateways.maxElected + 1);
+
+interface Sized {
+  uplinks: readonly UplinkConfig[];
+  interfaces: readonly unknown[];
+  gateways: GatewaysConfig | null;
+}
+
+function checkSizes({ uplinks, interfaces, gateways }: Sized, run: Resolving): void {
   const count = uplinks.length + interfaces.length;
   if (count > LIMITS.interfaces) {
     run.problem(
@@ -102,14 +115,16 @@ function checkSizes(uplinks: UplinkConfig[], interfaces: readonly unknown[], run
       'key',
     );
   }
-  let sessions = 0;
-  for (const uplink of uplinks) {
-    for (const probe of uplink.probes.filter(({ type }) => type === 'icmp')) {
-      for (const family of [4, 6] as const) {
-        if (uplink.gateways[family] !== undefined) sessions += targetsOf(probe, family).length;
-      }
-    }
-  }
+  const sessionsOf = (probes: readonly ProbeConfig[], families: readonly Family[]): number =>
+    probes
+      .filter(({ type }) => type === 'icmp')
+      .flatMap((probe) => families.map((family) => targetsOf(probe, family).length))
+      .reduce((sum, targets) => sum + targets, 0);
+  const families = ({ gateways: of }: UplinkConfig): Family[] =>
+    ([4, 6] as const).filter((family) => of[family] !== undefined);
+  const sessions =
+    uplinks.reduce((sum, uplink) => sum + sessionsOf(uplink.probes, families(uplink)), 0) +
+    mostElected(gateways) * sessionsOf(gateways?.probes ?? [], [4, 6]);
   if (sessions > LIMITS.icmpSessions) {
     run.problem(
       ['uplinks'],

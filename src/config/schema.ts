@@ -14,6 +14,7 @@ import {
   OPTIONAL_DEFAULT,
 } from './defaults.js';
 import { LIMITS } from './limits.js';
+import { gatewaysSchema } from './schema-gateways.js';
 import { uplinkSchema } from './schema-uplink.js';
 import {
   byName,
@@ -288,6 +289,7 @@ export const configSchema = mapping(
         examples: [['eth0']],
       }),
     ),
+    gateways: optional(gatewaysSchema),
     decision: optional(
       mapping(
         {

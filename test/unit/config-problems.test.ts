@@ -67,7 +67,7 @@ describe('keys', () => {
     [
       'unknown',
       withUplinks('colour: red'),
-      '2:1: colour: unknown key; known here: version, mode, uplinks, groups, routes, interfaces, decision, kernel, dataplane, api, log',
+      '2:1: colour: unknown key; known here: version, mode, uplinks, groups, routes, interfaces, gateways, decision, kernel, dataplane, api, log',
     ],
     ['misspelt', withUplinks('uplink: {}'), '2:1: uplink: unknown key; did you mean "uplinks"?'],
     [
@@ -93,7 +93,7 @@ describe('keys', () => {
     [
       '__proto__',
       withUplinks('__proto__: {mode: x}'),
-      '2:1: __proto__: unknown key; known here: version, mode, uplinks, groups, routes, interfaces, decision, kernel, dataplane, api, log',
+      '2:1: __proto__: unknown key; known here: version, mode, uplinks, groups, routes, interfaces, gateways, decision, kernel, dataplane, api, log',
     ],
     [
       'an uplink named with a blank',
