@@ -38,6 +38,12 @@ export const errorCatalogue = {
     exit: 1,
   },
   GATEWAY_UNKNOWN: { message: 'no gateway named "{gateway}"; paired: {known}', status: 404, exit: 1 },
+  PAIRING_UNKNOWN: { message: 'nothing is paired under the name "{name}"; paired: {known}', status: 404, exit: 1 },
+  PAIRING_EXISTS: { message: '"{name}" is paired already: {remedy}', status: 409, exit: 1 },
+  NAME_INVALID: { message: '"{name}" is no name for a pairing: {rule}', status: 400, exit: 64 },
+  TOO_MANY_PAIRINGS: { message: '{limit} pairings exist, and more are not possible', status: 409, exit: 1 },
+  KEY_LINE_INVALID: { message: 'this is no pairing line of "detour gateways pair": {reason}', status: 400, exit: 64 },
+  STATE_UNUSABLE: { message: '{path}: {reason}', status: 500, exit: 73 },
   NOT_RUNNING: {
     message: 'no controller answers at {socket}: start it with "detour run CONFIG"',
     status: 503,

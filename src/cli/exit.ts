@@ -13,7 +13,7 @@ export const exitCodes = {
   69: 'no controller is running, or the kernel lacks something',
   70: 'an error inside Detour or refused by the kernel',
   71: 'the operating system refused a resource',
-  73: 'the locks cannot be made',
+  73: 'the locks cannot be made, or the state directory cannot be used',
   75: 'not now: another controller is running, or this one is not ready',
   77: 'not permitted',
 } as const;
