@@ -5,6 +5,9 @@ import { ControllerProcess } from './controller-process.js';
 import { demoConfig } from './demo-config.js';
 import { Interrupted, interruption } from './interruption.js';
 import { Lab } from './lab.js';
+import { FarServer } from './downloads.js';
+import { rescue } from './rescue.js';
+import { RescueRig } from './rescue-rig.js';
 import { writeReport } from './report.js';
 import { tell } from './story.js';
 import type { StoryResult } from './story-parts.js';
@@ -24,6 +27,9 @@ const say = (text: string): void => {
 interface Demo {
   lab: Lab | null;
   controller: ControllerProcess | null;
+  /** Of the second act. */
+  rig: RescueRig | null;
+  far: FarServer | null;
   signal: AbortSignal;
 }
 
@@ -46,15 +52,15 @@ async function tellFor(demo: Demo, family: 4 | 6): Promise<StoryResult> {
   }
 }
 
-async function play(demo: Demo): Promise<void> {
-  mkdirSync(OUTPUT, { recursive: true });
+/** Two uplinks, one of which is cut, silenced and drained. */
+async function firstAct(demo: Demo): Promise<StoryResult[]> {
   const config = demoConfig({ socket: SOCKET, pinPath: PIN_PATH });
   const configFile = `${OUTPUT}/detour.yaml`;
   writeFileSync(configFile, config);
   say('building the lab: client, router, two gateways, a far server');
   const lab = Lab.create({ gateways: 2 });
   demo.lab = lab;
-  say(`starting the controller with ${configFile}:\n\n${config.replace(/^/gm, '    ')}`);
+  say(`starting the controller with ${configFile}:\n\n${indented(config)}`);
   const fromMs = performance.now();
   demo.controller = await ControllerProcess.start({
     namespace: lab.names.router,
@@ -65,12 +71,58 @@ async function play(demo: Demo): Promise<void> {
   say(`ready after ${Math.round(performance.now() - fromMs)} ms`);
   const results: StoryResult[] = [];
   for (const family of [4, 6] as const) results.push(await tellFor(demo, family));
+  await endFirstAct(demo);
+  return results;
+}
+
+async function endFirstAct(demo: Demo): Promise<void> {
+  await demo.controller?.stop();
+  demo.controller = null;
+  demo.lab?.destroy();
+  demo.lab = null;
+}
+
+/** One line, and a phone on the LAN. */
+async function secondAct(demo: Demo): Promise<StoryResult[]> {
+  say('the second act: a home router with one line, and a phone on the LAN');
+  const rig = new RescueRig({ tag: `${process.pid}-home`, signal: demo.signal });
+  demo.rig = rig;
+  demo.far = await FarServer.start(rig.lab.names);
+  say(`the router's configuration:\n\n${indented(rig.writeConfig())}`);
+  say(`the phone's:\n\n${indented(rig.writeNodeConfig())}`);
+  say('pairing: "detour gateways pair phone" on the router, its line to "detour gateway join" on the phone');
+  rig.pair();
+  await rig.startController();
+  rig.startAgent();
+  const results: StoryResult[] = [];
+  for (const family of [4, 6] as const) results.push(await rescueFor(demo, rig, family));
+  return results;
+}
+
+async function rescueFor({ signal }: Demo, rig: RescueRig, family: 4 | 6): Promise<StoryResult> {
+  const { names } = rig.lab;
+  const stream = new LabStream({ names, family, packetsPerSecond: PACKETS_PER_SECOND, maxSeconds: MAX_SECONDS });
+  try {
+    say(`IPv${family}: steady traffic through the line`);
+    return await rescue({ rig, controller: rig.controller, stream, family, say, signal, visible: true });
+  } finally {
+    stream.stop();
+  }
+}
+
+const indented = (text: string): string => text.replace(/^/gm, '    ');
+
+async function play(demo: Demo): Promise<void> {
+  mkdirSync(OUTPUT, { recursive: true });
+  const results = [...(await firstAct(demo)), ...(await secondAct(demo))];
   const text = writeReport(OUTPUT, results);
   console.log(`\n${text}\n\nwritten: ${OUTPUT}/report.html, ${OUTPUT}/report.json`);
 }
 
 /** Also after Ctrl-C and after a failure half-way. */
-async function cleanUp({ lab, controller }: Demo): Promise<void> {
+async function cleanUp({ lab, controller, rig, far }: Demo): Promise<void> {
+  far?.stop();
+  await rig?.destroy().catch(() => undefined);
   await controller?.stop().catch(() => undefined);
   lab?.destroy();
   // Of a controller that had to be killed, or that a second Ctrl-C ended at once: it gets those, too.
@@ -86,7 +138,7 @@ async function main(): Promise<number> {
     console.error('demo: iproute2 is missing: run "make demo", which installs it');
     return 69;
   }
-  const demo: Demo = { lab: null, controller: null, signal: interruption() };
+  const demo: Demo = { lab: null, controller: null, rig: null, far: null, signal: interruption() };
   try {
     await play(demo);
     return 0;
