@@ -52,6 +52,10 @@ export class RescueRig {
     return join(this.#directory, 'api.sock');
   }
 
+  get routerState(): string {
+    return join(this.#directory, 'router');
+  }
+
   get controller(): ControllerProcess {
     if (!this.#controller) throw new Error('the controller is not started');
     return this.#controller;
@@ -77,7 +81,7 @@ export class RescueRig {
     const text = rescueConfig({
       socket: this.socket,
       pinPath: this.#pinPath,
-      stateDirectory: join(this.#directory, 'router'),
+      stateDirectory: this.routerState,
       uplinks: lab.names.gateways.length,
       interfaces: [...new Set(lab.nodes.map(({ routerInterface }) => routerInterface))],
       ...options,

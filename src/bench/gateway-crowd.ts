@@ -1,0 +1,108 @@
+/** What a link with five hundred nodes costs the router that is paired with all of them: each advertises once a second. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newKey, openPairings } from '../gateway/pairing/index.js';
+import type { Crowd, CrowdMember } from '../lab/crowd.js';
+import { RescueRig } from '../lab/rescue-rig.js';
+import { ipBatch, sh } from '../lab/shell.js';
+import { poll } from '../lab/story-parts.js';
+import { NODE_LAN_INTERFACE, namespacePath } from '../lab/topology.js';
+import { readCpuTicks, readResidentMb } from './process-usage.js';
+import { row } from './result.js';
+import type { BenchContext, Row } from './result.js';
+
+const NODES = 500;
+const INTERVAL_MS = 1000;
+const WINDOW_MS = 10_000;
+const WINDOWS = 3;
+/** Compilation by V8 and the first full reconciliation are start-up, not the crowd's. */
+const SETTLE_MS = 5000;
+const TIMEOUT_MS = 60_000;
+const NS_PER_S = 1e9;
+
+/** The members, each paired with the router. */
+function pairAll(stateDirectory: string): CrowdMember[] {
+  const pairings = openPairings({ stateDirectory, side: 'nodes' });
+  const members = Array.from({ length: NODES }, (_, index) => {
+    const key = newKey(Date.now());
+    const id = randomBytes(16).toString('hex');
+    pairings.add({ name: `node-${index}`, peer: id, keys: [key], approved: true });
+    return {
+      address: `fe80::d:${(index + 1).toString(16)}`,
+      id,
+      key: Buffer.from(key.key).toString('hex'),
+      keyId: key.id,
+    };
+  });
+  pairings.close();
+  return members;
+}
+
+function gather(rig: RescueRig, crowd: Crowd): ChildProcess {
+  const node = rig.lab.nodes[0];
+  if (!node) throw new Error('the crowd needs a node to run on');
+  ipBatch(
+    node.namespace,
+    crowd.members.map(({ address }) => `addr add ${address}/64 dev ${crowd.interface} nodad`),
+  );
+  const program = new URL('../../dist/lab/crowd.js', import.meta.url).pathname;
+  const child = spawn('nsenter', [`--net=${namespacePath(node.namespace)}`, process.execPath, program], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+  child.stdin.end(JSON.stringify(crowd));
+  return child;
+}
+
+async function measure(
+  { pid }: { pid: number },
+  context: BenchContext,
+): Promise<{ cpu: number[]; resident: number[] }> {
+  const ticksPerSecond = Number(sh('getconf', 'CLK_TCK'));
+  await sleep(SETTLE_MS, undefined, context);
+  const cpu: number[] = [];
+  const resident: number[] = [];
+  for (let window = 0; window < WINDOWS; window++) {
+    const from = { ticks: readCpuTicks(pid), ns: process.hrtime.bigint() };
+    await sleep(WINDOW_MS, undefined, context);
+    const seconds = Number(process.hrtime.bigint() - from.ns) / NS_PER_S;
+    cpu.push((100 * (readCpuTicks(pid) - from.ticks)) / ticksPerSecond / seconds);
+    resident.push(readResidentMb(pid));
+  }
+  return { cpu, resident };
+}
+
+export async function crowd(context: BenchContext): Promise<Row[]> {
+  const rig = new RescueRig({ tag: `bc${process.pid}`, signal: context.signal });
+  context.defer(() => rig.destroy());
+  rig.writeConfig();
+  const members = pairAll(rig.routerState);
+  const controller = await rig.startController();
+  const alone = await measure(controller, context);
+  const child = gather(rig, { interface: NODE_LAN_INTERFACE, intervalMs: INTERVAL_MS, members });
+  context.defer(() => void child.kill('SIGTERM'));
+  const story = {
+    controller,
+    family: 6 as const,
+    say: () => undefined,
+    signal: context.signal,
+    eventTimeoutMs: TIMEOUT_MS,
+  };
+  await poll(story, `${NODES} offers`, async () => {
+    const { body } = await controller.call('GET', '/v1/gateways');
+    const { gateways } = body as { gateways: { state: string }[] };
+    return gateways.filter(({ state }) => state === 'offered').length === NODES ? true : undefined;
+  });
+  const crowded = await measure(controller, context);
+  child.kill('SIGTERM');
+  await rig.destroy();
+  const cpu = { name: 'cpu_percent', unit: '% of a core' };
+  const resident = { name: 'rss_mb', unit: 'MiB' };
+  return [
+    row('detour', 'no node', cpu, alone.cpu),
+    row('detour', `${NODES} nodes, 1 s`, cpu, crowded.cpu),
+    row('detour', 'no node', resident, alone.resident),
+    row('detour', `${NODES} nodes, 1 s`, resident, crowded.resident),
+  ];
+}
