@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { Interrupted, interruption } from '../lab/interruption.js';
 import { forward } from './forward.js';
+import { gateway } from './gateway.js';
 import { idle } from './idle.js';
 import { describeMachine } from './machine.js';
 import type { Bench, BenchContext, BenchReport, Measured } from './result.js';
@@ -10,7 +11,7 @@ import { start } from './start.js';
 import { renderResult } from './table.js';
 
 const OUTPUT = 'build/bench';
-const BENCHES: readonly Bench[] = [forward, idle, start];
+const BENCHES: readonly Bench[] = [forward, idle, start, gateway];
 /** sysexits.h, and what `detour` uses, too. */
 const EXIT = { usage: 64, notPermitted: 77 };
 
