@@ -66,7 +66,7 @@ export type NodeAction =
   /** The whole of what shall be in force; empty: disarmed. The first one, with version 1, clears what an earlier run left. */
   | { type: 'apply'; version: number; leases: ArmedLease[] }
   /** Authenticated, but it changes nothing: to be counted under this reason. */
-  | { type: 'discard'; reason: DiscardReason; received: ReceivedMessage }
+  | { type: 'discarded'; reason: DiscardReason; origin: Origin }
   | { type: 'record'; record: NodeRecord };
 
 export interface NodeRecord {

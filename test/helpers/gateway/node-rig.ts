@@ -167,7 +167,7 @@ export class NodeRig {
   }
 
   discarded(): string[] {
-    return this.last.flatMap((action) => (action.type === 'discard' ? [action.reason] : []));
+    return this.last.flatMap((action) => (action.type === 'discarded' ? [action.reason] : []));
   }
 
   /** `none`, `given` or `in force`: the words of the document's table. */

@@ -50,7 +50,7 @@ describe('the echo', () => {
       const newest = rig.newestOrder();
       for (const echo of [0n, epoch - 1n, epoch, newest + 1n, epoch + (1n << 32n) + 1n, 2n ** 64n - 1n]) {
         rig.say('home', type, { echo });
-        expect(rig.last.map((action) => action.type)).toEqual(['discard']);
+        expect(rig.last.map((action) => action.type)).toEqual(['discarded']);
         expect(rig.discarded()).toEqual(['echo']);
       }
       expect(rig.say('home', type, { echo: newest }).discarded()).toEqual([]);

@@ -34,7 +34,7 @@ function isOfThisEpoch(state: NodeState, echo: Order): boolean {
 }
 
 function discard(work: Work, reason: DiscardReason, received: ReceivedMessage): void {
-  work.actions.push({ type: 'discard', reason, received });
+  work.actions.push({ type: 'discarded', reason, origin: received.origin });
 }
 
 function takeElect(work: Work, received: ReceivedMessage, asked: Request, { lease }: PairingState): void {
