@@ -25,11 +25,12 @@ export async function runNft(script: string): Promise<void> {
 /**
  * What one command lists ("list chains"), as JSON: no line endings to parse. Given as an argument, because
  * `nft --json --file -` takes its input for JSON first and cannot read a pipe a second time.
+ * Elements of named sets are left out: there may be very many.
  * @returns the elements, each an object of one key (libnftables-json(5))
  * @throws NftError as of runNft
  */
 export async function listNft(command: string): Promise<Record<string, unknown>[]> {
-  const output = await nft(['--json', command], '');
+  const output = await nft(['--json', '--terse', command], '');
   return (JSON.parse(output) as { nftables: Record<string, unknown>[] }).nftables;
 }
 

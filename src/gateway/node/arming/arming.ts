@@ -1,0 +1,172 @@
+/**
+ * Arms this machine for leases and disarms it: rules, forwarding switches, routes. It compares what the leases need with
+ * what is in force, so that a renewal is one small transaction of nft.
+ *
+ * Every way out ends as it was found: a release and an error by `undo`, SIGKILL by the guardian, the death of both by
+ * `restore` of the next run, and a stopped agent by the time-outs in the kernel's sets.
+ */
+import { messageOf } from '../../../errors.js';
+import { runNft } from '../../../nft.js';
+import type { Usage } from '../../wire/types.js';
+import type { ArmedLease } from '../types.js';
+import { findHindrances } from './firewalls.js';
+import { journalFiles } from './journal.js';
+import { allOf, MachineState, type Changes } from './machine-state.js';
+import { Meter } from './meter.js';
+import { passagesOf, type LeasePassages, type Passage } from './passages.js';
+import { restore } from './restore.js';
+import { planRoutes, readRoutingFacts } from './routes.js';
+import { renewalScript, structureScript, type Slot } from './ruleset.js';
+import { planForwarding } from './sysctls.js';
+import type { Arming, ArmingOptions, ArmingPlan } from './types.js';
+
+/** What is shown as a plan has this much left, whatever is granted later. */
+const PLAN_NOW_US = 0;
+
+export function openArming(options: ArmingOptions): Arming {
+  const machine = new Armer(options);
+  return {
+    apply: (leases, nowUs) => machine.inTurn(() => machine.apply(leases, nowUs)),
+    usage: () => machine.inTurn(() => machine.usage()),
+    plan: (leases) => machine.plan(leases),
+    obstacles: (leases) => machine.obstacles(leases),
+    restore: () => machine.inTurn(() => restore(journalFiles(options.stateDirectory))),
+    close: () => machine.inTurn(() => machine.apply([], 0)),
+  };
+}
+
+interface Derived {
+  structure: string;
+  changes: Changes;
+  /** Equal: nothing but the leases' time is to be changed. */
+  signature: string;
+}
+
+class Armer {
+  readonly #options: ArmingOptions;
+  readonly #log: (text: string) => void;
+  readonly #state: MachineState;
+  readonly #meter = new Meter();
+  #slots: Slot[] = [];
+  #nextId = 1;
+  #signature = '';
+  #told = '';
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ArmingOptions) {
+    this.#options = options;
+    this.#log = options.log ?? (() => undefined);
+    this.#state = new MachineState(journalFiles(options.stateDirectory), this.#log);
+  }
+
+  inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(task);
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  async apply(leases: readonly ArmedLease[], nowUs: number): Promise<void> {
+    const running = leases.filter((lease) => lease.endsUs > nowUs);
+    if (running.length === 0) return this.#disarm();
+    try {
+      await this.#arm(running, nowUs);
+    } catch (error) {
+      const cause = messageOf(error);
+      try {
+        await this.#disarm();
+      } catch (undoing) {
+        throw new Error(`${cause}; and then undoing it: ${messageOf(undoing)}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async usage(): Promise<Map<string, Usage>> {
+    if (this.#state.changed) await this.#meter.read().catch((error: unknown) => this.#log(messageOf(error)));
+    return this.#meter.usage();
+  }
+
+  plan(leases: readonly ArmedLease[]): ArmingPlan {
+    if (leases.length === 0) return { nft: '', sysctls: [], routes: [], omitted: [] };
+    const served = passagesOf(leases, this.#options.backhaul());
+    const slots = served.leases.map((lease, index) => ({ ...lease, id: index + 1 }));
+    const { structure, changes } = this.#derive(slots, []);
+    return {
+      nft: structure + renewalScript(slots, PLAN_NOW_US),
+      sysctls: changes.sysctls.filter(({ from, to }) => from !== to),
+      routes: [...changes.routes],
+      omitted: served.omitted,
+    };
+  }
+
+  async obstacles(leases: readonly ArmedLease[]): Promise<string[]> {
+    if (leases.length === 0) return [];
+    const { certain, possible } = await findHindrances(passagesIn(passagesOf(leases, this.#options.backhaul()).leases));
+    return [...certain, ...possible];
+  }
+
+  async #arm(leases: readonly ArmedLease[], nowUs: number): Promise<void> {
+    const served = passagesOf(leases, this.#options.backhaul());
+    const slots = served.leases.map((lease) => ({ ...lease, id: this.#idOf(lease) }));
+    const gone = this.#slots.map(({ id }) => id).filter((id) => !slots.some((slot) => slot.id === id));
+    const derived = this.#derive(slots, gone);
+    if (derived.signature === this.#signature && (await this.#renewed(slots, nowUs))) {
+      this.#slots = slots;
+      return;
+    }
+    if (gone.length > 0) await this.#meter.read().catch(() => undefined);
+    this.#meter.begin(slots);
+    const script = derived.structure + renewalScript(slots, nowUs);
+    await allOf([this.#state.change(derived.changes, script), this.#askFirewalls(passagesIn(slots))]);
+    this.#slots = slots;
+    this.#signature = derived.signature;
+    this.#tell(served.omitted);
+  }
+
+  /** @returns false: the table is not as we left it ("nft flush ruleset" of somebody else) */
+  async #renewed(slots: readonly Slot[], nowUs: number): Promise<boolean> {
+    try {
+      await runNft(renewalScript(slots, nowUs));
+      return true;
+    } catch (error) {
+      this.#log(`the rules of the lease were gone, and are written again (${messageOf(error)})`);
+      return false;
+    }
+  }
+
+  async #askFirewalls(passages: readonly Passage[]): Promise<void> {
+    const { certain, possible } = await findHindrances(passages);
+    if (certain.length > 0) throw new Error(certain.join('; '));
+    possible.forEach(this.#log);
+  }
+
+  #derive(slots: readonly Slot[], gone: readonly number[]): Derived {
+    const passages = passagesIn(slots);
+    const { sysctls, opened } = planForwarding(passages, this.#state.sysctls, this.#options.forceForwarding);
+    const structure = structureScript(slots, gone, opened, this.#options.routedPrefixes);
+    const changes = { sysctls, routes: planRoutes(passages, readRoutingFacts()) };
+    return { structure, changes, signature: structure + JSON.stringify(changes) };
+  }
+
+  /** A lease keeps its counters as long as it keeps its number. */
+  #idOf({ lease }: LeasePassages): number {
+    const known = this.#slots.find(
+      (slot) => slot.lease.pairing === lease.pairing && slot.lease.number === lease.number,
+    );
+    return known?.id ?? this.#nextId++;
+  }
+
+  async #disarm(): Promise<void> {
+    this.#signature = '';
+    await this.#state.undo(() => (this.#slots.length === 0 ? Promise.resolve() : this.#meter.read()));
+    this.#slots = [];
+  }
+
+  #tell(omitted: readonly string[]): void {
+    const text = omitted.join('; ');
+    if (text !== this.#told && text !== '') this.#log(`not served: ${text}`);
+    this.#told = text;
+  }
+}
+
+const passagesIn = (leases: readonly LeasePassages[]): Passage[] => leases.flatMap(({ passages }) => passages);
