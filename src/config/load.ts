@@ -59,16 +59,19 @@ export function parseConfig(
  * @throws DetourError CONFIG_UNREADABLE, or ConfigError (CONFIG_INVALID) with all problems
  */
 export function loadConfig(file: string): LoadedConfig {
-  let text: string;
+  const result = parseConfig(readConfigFile(file), file);
+  if ('errors' in result) throw new ConfigError(file, result.errors);
+  return result;
+}
+
+/** @throws DetourError CONFIG_UNREADABLE */
+export function readConfigFile(file: string): string {
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new DetourError('CONFIG_UNREADABLE', { file, reason: unreadable(code) }, { cause: error });
   }
-  const result = parseConfig(text, file);
-  if ('errors' in result) throw new ConfigError(file, result.errors);
-  return result;
 }
 
 const UNREADABLE: Readonly<Record<string, string>> = {
@@ -81,7 +84,7 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 const unreadable = (code = 'unknown error'): string => UNREADABLE[code] ?? code;
 
 /** The YAML parser recurses: a file of ten thousand brackets ends its stack. */
-function openSource(text: string, fileName: string): YamlSource | { errors: ConfigProblem[] } {
+export function openSource(text: string, fileName: string): YamlSource | { errors: ConfigProblem[] } {
   try {
     return new YamlSource(text, fileName);
   } catch (error) {

@@ -1,10 +1,10 @@
-/** The table of fields in docs/config.md, made from the schema: field, type, unit, default, bounds, meaning. */
+/** The tables of fields in docs/, made from the schemas: field, type, unit, default, bounds, meaning. */
 import type { Shape } from './expectation.js';
 import { configSchema } from './schema.js';
 
-/** Lines of Markdown. A test compares the part of docs/config.md between its two markers with this. */
-export function referenceTable(): string[] {
-  const rows = fieldsOf(configSchema, '');
+/** Lines of Markdown. Tests compare the parts of the pages between their two markers with this. */
+export function referenceTable(schema: Shape = configSchema): string[] {
+  const rows = fieldsOf(schema, '');
   return ['| field | unit | default | bounds | meaning |', '| --- | --- | --- | --- | --- |', ...rows];
 }
 

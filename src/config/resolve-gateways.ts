@@ -177,7 +177,7 @@ function resolveBudget(draft: NonNullable<GatewaysDraft['budget']>, run: Resolvi
   const { bytes } = draft;
   const path = [...ROOT, 'budget'];
   if (bytes === undefined) return null;
-  const counted = typeof bytes === 'number' ? BigInt(bytes) : bytesOf(bytes);
+  const counted = bytesOf(bytes);
   if (counted < 1n)
     run.problem([...path, 'bytes'], `${bytes} is nothing`, '"metered: never", to elect no metered node');
   return {
@@ -187,9 +187,10 @@ function resolveBudget(draft: NonNullable<GatewaysDraft['budget']>, run: Resolvi
   };
 }
 
-/** "2 GB", "1.5 GiB"; at most three decimals. */
-function bytesOf(text: string): bigint {
-  const [, whole = '0', decimals = '', prefix = '', binary] = /^(\d+)(?:\.(\d+))? ?([kMGT]?)(i?)B$/.exec(text) ?? [];
+/** A number, or text: "2 GB", "1.5 GiB"; at most three decimals. */
+export function bytesOf(bytes: number | string): bigint {
+  if (typeof bytes === 'number') return BigInt(bytes);
+  const [, whole = '0', decimals = '', prefix = '', binary] = /^(\d+)(?:\.(\d+))? ?([kMGT]?)(i?)B$/.exec(bytes) ?? [];
   const factor = (binary === 'i' ? 1024n : 1000n) ** BigInt(THOUSAND[prefix] ?? 0);
   return (BigInt(whole + decimals.padEnd(3, '0')) * factor) / 1000n;
 }

@@ -5,7 +5,8 @@ import { LIMITS } from './limits.js';
 import { probeSchema } from './schema-probe.js';
 import { integer, interfaceName, list, mapping, milliseconds, name, oneOf, optional, text } from './schema-parts.js';
 
-const bytesSchema = Type.Union(
+/** Also of the node's own configuration. */
+export const bytesSchema = Type.Union(
   [
     integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'Bytes.' }),
     text({
@@ -18,7 +19,7 @@ const bytesSchema = Type.Union(
   {
     'x-unit': 'bytes',
     'x-expected': 'a number of bytes, or text like "500 MB" or "2 GiB"',
-    description: 'What one metered node may carry, both directions together; a number, or text like `2 GB`.',
+    description: 'What may be carried, both directions together; a number, or text like `2 GB`.',
     examples: ['2 GB'],
   },
 );
