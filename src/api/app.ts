@@ -15,6 +15,7 @@ import { describeApi } from './openapi.js';
 import { PROBLEM_TYPE, ProblemSchema, toDetourError, toProblem, validationProblem } from './problem.js';
 import type { ApiClock } from './resources/common.js';
 import { EventSchema, EventListSchema, GapSchema, RecordSchema, RestartSchema } from './resources/event.js';
+import { GatewayListSchema, GatewayOfferSchema, GatewaySchema } from './resources/gateway.js';
 import { GroupListSchema, GroupSchema } from './resources/group.js';
 import { AliveSchema, HealthSchema } from './resources/health.js';
 import { InterfaceListSchema, InterfaceSchema } from './resources/interface.js';
@@ -22,6 +23,7 @@ import { LookupSchema } from './resources/lookup.js';
 import { RouteListSchema, RouteSchema } from './resources/route.js';
 import { PathSchema, TargetSchema, UplinkListSchema, UplinkSchema } from './resources/uplink.js';
 import { eventRoutes } from './routes/events.js';
+import { gatewayRoutes } from './routes/gateways.js';
 import { groupRoutes } from './routes/groups.js';
 import { interfaceRoutes } from './routes/interfaces.js';
 import { lookupRoutes } from './routes/lookup.js';
@@ -95,6 +97,7 @@ const routeFamilies = [
   routeRoutes,
   lookupRoutes,
   interfaceRoutes,
+  gatewayRoutes,
   eventRoutes,
 ];
 
@@ -113,6 +116,9 @@ const sharedSchemas = [
   LookupSchema,
   InterfaceSchema,
   InterfaceListSchema,
+  GatewayOfferSchema,
+  GatewaySchema,
+  GatewayListSchema,
   RecordSchema,
   EventSchema,
   EventListSchema,

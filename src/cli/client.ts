@@ -15,7 +15,7 @@ const SILENCE_MS = 30_000;
 const MAXIMUM_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export interface ClientRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'DELETE';
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
@@ -35,6 +35,10 @@ export class ApiClient {
 
   async post<T>(path: string, body?: unknown): Promise<T> {
     return (await this.#json(path, { method: 'POST', ...(body === undefined ? {} : { body }) })) as T;
+  }
+
+  async delete<T>(path: string): Promise<T> {
+    return (await this.#json(path, { method: 'DELETE' })) as T;
   }
 
   /** Opens an event stream; the answer's chunks are its text. Throws like `get`. */

@@ -34,6 +34,7 @@ export interface GatewayStatus {
   keyIds: string[];
   approved: boolean;
   state: GatewayStateName;
+  /** How long it has been in this state. */
   sinceMs: number;
   cause: string;
   /** Name of its uplink while it is elected. */
@@ -52,6 +53,7 @@ export interface GatewayStatus {
   why: string;
   /** By hand; null: as needed. */
   operator: 'elect' | 'release' | null;
+  /** How long it has had the lease, and how long that still lasts. */
   lease: { role: 'standby' | 'active'; sinceMs: number; leftMs: number } | null;
   usage: {
     /** Under the present lease. */

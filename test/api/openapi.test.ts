@@ -36,10 +36,13 @@ test('the document has every route that the API promises, and no other', async (
   const { app } = makeApi();
   const found = operations(await readDocument(app)).map(({ path, method }) => `${method.toUpperCase()} ${path}`);
   expect(found.sort()).toEqual([
+    'DELETE /v1/gateways/{name}',
     'GET /healthz',
     'GET /metrics',
     'GET /readyz',
     'GET /v1/events',
+    'GET /v1/gateways',
+    'GET /v1/gateways/{name}',
     'GET /v1/groups',
     'GET /v1/health',
     'GET /v1/interfaces',
@@ -47,6 +50,11 @@ test('the document has every route that the API promises, and no other', async (
     'GET /v1/routes',
     'GET /v1/uplinks',
     'GET /v1/uplinks/{name}',
+    'POST /v1/gateways/reload',
+    'POST /v1/gateways/{name}/approve',
+    'POST /v1/gateways/{name}/auto',
+    'POST /v1/gateways/{name}/elect',
+    'POST /v1/gateways/{name}/release',
     'POST /v1/groups/{name}/auto',
     'POST /v1/groups/{name}/force',
     'POST /v1/uplinks/{name}/drain',
@@ -111,6 +119,11 @@ const requests: [string, number, InjectOptions][] = [
   ['/v1/uplinks/{name}', 200, { url: '/v1/uplinks/lte' }],
   ['/v1/uplinks/{name}', 404, { url: '/v1/uplinks/none' }],
   ['/v1/groups', 200, { url: '/v1/groups' }],
+  ['/v1/gateways', 200, { url: '/v1/gateways' }],
+  ['/v1/gateways', 400, { url: '/v1/gateways?x=1' }],
+  ['/v1/gateways/{name}', 200, { url: '/v1/gateways/phone' }],
+  ['/v1/gateways/{name}', 200, { url: '/v1/gateways/tablet' }],
+  ['/v1/gateways/{name}', 404, { url: '/v1/gateways/none' }],
   ['/v1/routes', 200, { url: '/v1/routes' }],
   ['/v1/routes', 400, { url: '/v1/routes?limit=0' }],
   ['/v1/lookup', 200, { url: '/v1/lookup?to=192.0.2.1' }],
@@ -136,6 +149,13 @@ const requests: [string, number, InjectOptions][] = [
     { method: 'POST', url: '/v1/groups/x/force', payload: 'x', headers: { 'content-type': 'text/plain' } },
   ],
   ['/v1/groups/{name}/auto', 200, { method: 'POST', url: '/v1/groups/internet/auto' }],
+  ['/v1/gateways/{name}/approve', 200, { method: 'POST', url: '/v1/gateways/tablet/approve' }],
+  ['/v1/gateways/{name}/elect', 200, { method: 'POST', url: '/v1/gateways/laptop/elect' }],
+  ['/v1/gateways/{name}/release', 200, { method: 'POST', url: '/v1/gateways/phone/release' }],
+  ['/v1/gateways/{name}/auto', 404, { method: 'POST', url: '/v1/gateways/none/auto' }],
+  ['/v1/gateways/reload', 200, { method: 'POST', url: '/v1/gateways/reload' }],
+  ['/v1/gateways/{name}', 200, { method: 'DELETE', url: '/v1/gateways/phone' }],
+  ['/v1/gateways/{name}', 404, { method: 'DELETE', url: '/v1/gateways/phone' }],
 ];
 
 test('what the API answers is what the document says', async () => {

@@ -9,6 +9,7 @@ export interface MetricDefinition {
 }
 
 const path = ['uplink', 'family'] as const;
+const gateway = ['gateway'] as const;
 const target = ['uplink', 'family', 'probe', 'target'] as const;
 
 export const metricCatalogue = {
@@ -97,6 +98,84 @@ export const metricCatalogue = {
 
   detour_events_total: { kind: 'counter', labels: [], help: 'Entries ever written to the event log.' },
   detour_event_streams: { kind: 'gauge', labels: [], help: 'Live event streams that are open.' },
+
+  detour_gateway_needed: {
+    kind: 'gauge',
+    labels: ['family', 'role'],
+    help: '1 while a gateway node is needed: active (no configured uplink works) or standby.',
+  },
+  detour_gateways_paired: { kind: 'gauge', labels: [], help: 'Gateway nodes that there is a pairing with.' },
+  detour_gateways_unpaired: {
+    kind: 'gauge',
+    labels: [],
+    help: 'Nodes that advertise here without a pairing; they are never elected.',
+  },
+  detour_gateway_state: {
+    kind: 'gauge',
+    labels: ['gateway', 'state'],
+    help: '1 for the state the node is in, 0 for the others.',
+  },
+  detour_gateway_state_seconds: { kind: 'gauge', labels: gateway, help: 'Time since the node entered its state.' },
+  detour_gateway_last_heard_seconds: {
+    kind: 'gauge',
+    labels: gateway,
+    help: 'Time since the node was heard; absent: not since the start.',
+  },
+  detour_gateway_lease_seconds: {
+    kind: 'gauge',
+    labels: ['gateway', 'role'],
+    help: 'Time that is left of the lease; absent: not elected.',
+  },
+  detour_gateway_lease_bytes: {
+    kind: 'gauge',
+    labels: ['gateway', 'direction'],
+    help: 'Bytes carried under the present lease, as the node counts: to_network, from_network.',
+  },
+  detour_gateway_budget_used_bytes: {
+    kind: 'gauge',
+    labels: gateway,
+    help: 'Bytes of this day or month that count against the budget.',
+  },
+  detour_gateway_budget_limit_bytes: { kind: 'gauge', labels: gateway, help: 'The budget; absent: there is none.' },
+  detour_gateway_battery_ratio: {
+    kind: 'gauge',
+    labels: gateway,
+    help: 'Battery of the node, 0 to 1; absent: on mains.',
+  },
+  detour_gateway_path_good: {
+    kind: 'gauge',
+    labels: ['gateway', 'family'],
+    help: '1: probes through the node are answered; 0: they are not; absent: not judged yet.',
+  },
+  detour_gateway_path_loss_ratio: {
+    kind: 'gauge',
+    labels: ['gateway', 'family'],
+    help: 'Lost probes through the node, 0 to 1.',
+  },
+  detour_gateway_path_rtt_seconds: {
+    kind: 'gauge',
+    labels: ['gateway', 'family'],
+    help: 'Mean round trip through the node.',
+  },
+  detour_gateway_messages_discarded_total: {
+    kind: 'counter',
+    labels: ['reason'],
+    help: 'Messages of the gateway protocol discarded, by reason (docs/gateway-protocol.md, section 4.2).',
+  },
+  detour_gateway_messages_received_total: { kind: 'counter', labels: [], help: 'Messages received.' },
+  detour_gateway_messages_accepted_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Messages received that went through every check.',
+  },
+  detour_gateway_messages_sent_total: { kind: 'counter', labels: [], help: 'Messages sent.' },
+  detour_gateway_send_errors_total: { kind: 'counter', labels: [], help: 'Messages that could not be sent.' },
+  detour_gateway_elections_total: { kind: 'counter', labels: [], help: 'Nodes that confirmed an election.' },
+  detour_gateway_election_failures_total: {
+    kind: 'counter',
+    labels: [],
+    help: 'Elections that were refused or not answered.',
+  },
 
   detour_icmp_sent_total: { kind: 'counter', labels: [], help: 'ICMP probes sent.' },
   detour_icmp_answered_total: { kind: 'counter', labels: [], help: 'ICMP probes answered in time.' },
@@ -188,6 +267,12 @@ export const statisticCatalogue: Readonly<Record<string, { metric: MetricName; s
   linkWatchMessages: { metric: 'detour_link_watch_messages_total' },
   linkWatchOverruns: { metric: 'detour_link_watch_overruns_total' },
   linkWatchRealtime: { metric: 'detour_link_watch_realtime' },
+  gatewayReceived: { metric: 'detour_gateway_messages_received_total' },
+  gatewayAccepted: { metric: 'detour_gateway_messages_accepted_total' },
+  gatewaySent: { metric: 'detour_gateway_messages_sent_total' },
+  gatewaySendErrors: { metric: 'detour_gateway_send_errors_total' },
+  gatewayElections: { metric: 'detour_gateway_elections_total' },
+  gatewayElectionFailures: { metric: 'detour_gateway_election_failures_total' },
 };
 
 /**

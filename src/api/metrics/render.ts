@@ -3,6 +3,7 @@ import type { ControllerService, PathStatus, UplinkStatus } from '../../controll
 import type { ApiContext } from '../context.js';
 import { pathStates } from '../resources/uplink.js';
 import { statisticCatalogue, statisticMetric } from './catalogue.js';
+import { writeGateways } from './gateways.js';
 import { MetricsPage } from './page.js';
 
 /** The whole page in Prometheus' text format 0.0.4. */
@@ -19,6 +20,7 @@ export async function renderMetrics(context: ApiContext): Promise<{ text: string
   writeGroups(page, service);
   writeRoutes(page, service);
   writeInterfaces(page, service);
+  writeGateways(page, service.gateways());
   writeStatistics(page, service);
   return page.text();
 }

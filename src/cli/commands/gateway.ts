@@ -1,0 +1,16 @@
+/** `detour gateway ...`: this machine as a gateway node. Each subcommand is one file and one line in the list below. */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.js';
+import { example } from '../help.js';
+import type { Register } from '../program.js';
+
+/** In the order of `detour gateway --help`. */
+const subcommands: readonly Register[] = [];
+
+export function registerGateway(program: Command, context: CliContext): void {
+  const group = program
+    .command('gateway')
+    .description('this machine as a gateway node: it lends its way to the network to routers that it is paired with')
+    .addHelpText('after', example('sudo detour gateway join', 'sudo detour gateway run', 'detour gateway status'));
+  for (const register of subcommands) register(group, context);
+}
