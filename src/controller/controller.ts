@@ -7,7 +7,7 @@
  */
 import type { Config } from '../config/types.js';
 import { allDownViews, groupViews, pathViews } from '../engine/index.js';
-import type { EngineAction, EngineEvent, GroupView, PathView, TransitionRecord } from '../engine/types.js';
+import type { EngineAction, EngineEvent, GroupView, PathView } from '../engine/types.js';
 import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
 import { BypassLog } from './bypass-log.js';
@@ -16,6 +16,7 @@ import type { Recorder } from './decider.js';
 import { describeRecord } from './describe-record.js';
 import { EventLog } from './event-log.js';
 import { allFacts } from './facts.js';
+import { GatewayDesk } from './gateway-desk.js';
 import type { UplinkFacts } from './facts.js';
 import { NameIndex, nextHopIdOf } from './ids.js';
 import { fibGroup, fibIntent, forwardingIntent, probeIntents, wantedNeighbours } from './intents.js';
@@ -34,6 +35,7 @@ import type {
   TelemetrySource,
 } from './ports.js';
 import { Programmer } from './programmer.js';
+import type { LoggedRecord } from './records.js';
 import { routeProblems } from './routes.js';
 import { rehearseLinkFailures } from './rehearsal.js';
 import { eventsBetween } from './sensing.js';
@@ -43,8 +45,9 @@ export interface Planes {
   fib: KernelFib;
   telemetry: TelemetrySource;
   clock: Clock;
-  /** Both, or neither: whether the gateway protocol is spoken is settled when the controller is made. */
+  /** Absent: the gateway protocol is not spoken, until the controller is made anew. */
   gateways?: GatewayChannel;
+  /** Beside `gateways`; absent: elected nodes need nothing of this machine. */
   edges?: GatewayEdges;
 }
 
@@ -69,8 +72,14 @@ export class Controller {
   readonly uplinkIndex = new NameIndex();
   readonly groupIndex = new NameIndex();
   readonly startedUs: number;
+  /** As in the file. */
+  #configured: Config;
+  /** With the elected gateway nodes as uplinks: what everything goes by. */
   #config: Config;
+  readonly #desk: GatewayDesk | null;
   #facts: UplinkFacts[] = [];
+  /** Of the facts, what the engine has heard. */
+  #told: readonly UplinkFacts[] = [];
   #ports: PortStatus[] = [];
   #problems: readonly string[] = [];
   #onFirstPass: (() => void) | null = null;
@@ -81,6 +90,7 @@ export class Controller {
   #closed = false;
 
   constructor(config: Config, planes: Planes, options: ControllerOptions = {}) {
+    this.#configured = config;
     this.#config = config;
     this.#planes = planes;
     this.#log = options.log ?? (() => undefined);
@@ -93,10 +103,40 @@ export class Controller {
       reconcile: () => this.#reconcile(),
       onProblems: (problems) => this.#noteProblems(problems),
     });
+    this.#desk = this.#openDesk();
+    this.#config = this.#desk?.effective(config) ?? config;
   }
 
+  #openDesk(): GatewayDesk | null {
+    const { gateways: channel, edges = null, clock } = this.#planes;
+    if (!channel) return null;
+    channel.onRecord((record) => {
+      this.#record(record);
+      // Who may be heard is in the data plane, too, and a candidate's MAC is asked for beforehand.
+      if (record.kind === 'gateway') this.#programmer.request('soon');
+    });
+    return new GatewayDesk(
+      { channel, edges, clock },
+      {
+        configured: () => this.#configured,
+        view: () => this.view(),
+        paths: () => this.paths(),
+        groups: () => this.groups(),
+        there: () => this.allDown(),
+        dispatch: (event) => this.#decider.dispatch(event),
+        onElected: (cause) => this.#follow(`gateway nodes: ${cause}`),
+        onEdges: () => this.#sense(),
+      },
+    );
+  }
+
+  /** As it is in force: with elected gateway nodes among the uplinks. */
   get config(): Config {
     return this.#config;
+  }
+  /** As it is in the file. */
+  get configured(): Config {
+    return this.#configured;
   }
   get facts(): readonly UplinkFacts[] {
     return this.#facts;
@@ -115,7 +155,7 @@ export class Controller {
   }
   /** null: the configuration has no `gateways`. */
   get gatewayChannel(): GatewayChannel | null {
-    return this.#planes.gateways ?? null;
+    return this.#desk?.channel ?? null;
   }
   view(): KernelView {
     return this.#planes.fib.view();
@@ -145,6 +185,7 @@ export class Controller {
     this.#writeLiveness();
     rehearseLinkFailures(this.#config, this.view(), this.#planes.clock.nowUs());
     this.#sense();
+    this.#desk?.follow();
     const firstPass = new Promise<void>((resolve) => (this.#onFirstPass = resolve));
     this.#programmer.request();
     await firstPass;
@@ -152,17 +193,51 @@ export class Controller {
 
   /** A new configuration; paths that stay keep their state, and nothing flaps. */
   reconfigure(wanted: Config): void {
+    this.#configured = withWhatIsFixed(wanted, this.#configured);
+    this.#follow();
+    this.#desk?.follow();
+  }
+
+  /** Another configuration is in force, by the file or because gateway nodes were elected or released. */
+  #follow(cause?: string): void {
     const before = this.#nextHopIds(this.#config);
-    const config = withWhatIsFixed(wanted, this.#config);
+    const config = this.#desk?.effective(this.#configured) ?? this.#configured;
     this.#config = config;
     this.uplinkIndex.retain(config.uplinks.map((uplink) => uplink.name));
     this.groupIndex.retain(config.groups.map((group) => group.name));
-    this.#facts = this.#facts.filter((fact) => config.uplinks.some((uplink) => uplink.name === fact.uplink));
-    this.#decider.dispatch({ type: 'configure', policy: enginePolicy(config) });
+    const isConfigured = (fact: UplinkFacts): boolean => config.uplinks.some(({ name }) => name === fact.uplink);
+    this.#facts = this.#facts.filter(isConfigured);
+    this.#told = this.#told.filter(isConfigured);
+    this.#decider.dispatch({ type: 'configure', policy: enginePolicy(config), ...(cause !== undefined && { cause }) });
     // The engine says nothing of paths that vanished, and a new path may get the id of an old one.
     this.#writeLiveness(before);
     this.#sense();
+    if (config.uplinks.some((uplink) => uplink.gatewayNode)) this.#hurry();
     this.#programmer.request();
+  }
+
+  /**
+   * A neighbour is elected when nothing else works: its MAC, its edges and its probes do not wait for the pass before.
+   * The pass that follows finds them done.
+   */
+  #hurry(): void {
+    if (!this.#ready) return;
+    try {
+      this.#planes.fib.keepNeighbours(this.#neighbours());
+      this.#probe();
+    } catch (error) {
+      this.#log('debug', `gateway nodes: ${messageOf(error)}`);
+    }
+    void this.#desk?.makeEdges(this.#config);
+  }
+
+  #neighbours(): ReturnType<typeof wantedNeighbours> {
+    return wantedNeighbours(this.#facts, this.#planes.gateways?.peers());
+  }
+
+  #probe(): void {
+    const xdpPorts = new Set(this.#ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
+    this.#planes.telemetry.apply(probeIntents(this.#inputs(), xdpPorts));
   }
 
   dispatch(event: EngineEvent): void {
@@ -174,13 +249,16 @@ export class Controller {
     if (this.#closed) return;
     this.#closed = true;
     this.#decider.close();
+    this.#desk?.stop();
     await this.#programmer.close();
     this.#cancelRepeat();
     const keep = this.#config.kernel.keepOnExit;
     const { telemetry, fib, plane } = this.#planes;
+    const planes = [() => telemetry.close(), () => fib.close({ keep }), () => plane.close({ keep })];
     const failures: unknown[] = [];
     // One that fails must not leave the others in place: a program without a controller would go on forwarding.
-    for (const close of [() => telemetry.close(), () => fib.close({ keep }), () => plane.close({ keep })]) {
+    // Nodes are released when nothing leads to them any more.
+    for (const close of [...planes, ...(this.#desk?.closers(keep) ?? [])]) {
       try {
         await close();
       } catch (error) {
@@ -201,6 +279,7 @@ export class Controller {
       paths: this.paths(),
       uplinkIndex,
       groupIndex,
+      peers: this.#planes.gateways?.peers() ?? [],
     };
   }
 
@@ -239,14 +318,18 @@ export class Controller {
   /** @returns whether a gateway's MAC or neighbour state is another */
   #sense(): boolean {
     const facts = allFacts(this.#config, this.view());
-    const events = eventsBetween(this.#facts, facts);
+    const told = this.#desk?.gate(facts, this.#config) ?? facts;
+    const events = eventsBetween(this.#told, told);
     const gatewaysChanged = gatewayText(facts) !== gatewayText(this.#facts);
     this.#facts = facts;
+    this.#told = told;
     for (const event of events) this.#decider.dispatch(event);
+    // The first probe to a node that was just elected waits for nothing but its MAC.
+    if (gatewaysChanged && this.#ready && this.#config.uplinks.some((uplink) => uplink.gatewayNode)) this.#probe();
     return gatewaysChanged;
   }
 
-  /** Liveness first, for all of the step; then the kernel's groups; then the rest, in a later turn. */
+  /** Liveness first, for all of the step; then the kernel's groups and gateway nodes; then the rest, in a later turn. */
   #execute(actions: readonly EngineAction[]): void {
     const bits = actions.flatMap((action) =>
       action.type === 'liveness'
@@ -263,6 +346,7 @@ export class Controller {
       }
     }
     if (changed) this.#programmer.request();
+    this.#desk?.follow();
   }
 
   #switchGroup(name: string, family: Family): void {
@@ -275,14 +359,14 @@ export class Controller {
     });
   }
 
-  #record(record: TransitionRecord): void {
+  #record(record: LoggedRecord): void {
     const entry = this.events.append(record);
     this.#log('info', `event ${entry.sequence}: ${describeRecord(record)}`);
   }
 
   /** Each plane by itself: one that fails must not keep the others from what is due. */
   async #reconcile(): Promise<readonly string[]> {
-    const { fib, plane, telemetry } = this.#planes;
+    const { fib, plane } = this.#planes;
     const faults: string[] = [];
     const attempt = async <T>(what: string, work: () => T | Promise<T>): Promise<T | null> => {
       try {
@@ -293,15 +377,25 @@ export class Controller {
       }
     };
     const resting = [this.uplinkIndex.resting(), this.groupIndex.resting()] as const;
-    await attempt('neighbours', () => fib.keepNeighbours(wantedNeighbours(this.#facts)));
+    const config = this.#config;
+    const begun = this.#desk?.passBegins() ?? 0;
+    await attempt('neighbours', () => fib.keepNeighbours(this.#neighbours()));
+    const edges = attempt('gateway edges', () => this.#desk?.makeEdges(config) ?? []);
     const forwarding = await attempt('data plane', () => plane.apply(forwardingIntent(this.#inputs())));
     // A pass that began before an uplink came back may have retired its next hop, and the bit with it.
     await attempt('liveness', () => this.#writeLiveness());
     if (forwarding) this.#ports = forwarding.ports;
-    const xdpPorts = new Set(this.#ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
-    await attempt('probes', () => telemetry.apply(probeIntents(this.#inputs(), xdpPorts)));
+    await attempt('probes', () => this.#probe());
+    const made = await edges;
     const report = await attempt('kernel routes', () => fib.applyFib(fibIntent(this.#inputs())));
-    const problems = [...faults, ...(forwarding?.problems ?? []), ...(report?.problems ?? [])];
+    const pruned = await attempt('gateway edges', () => this.#desk?.pruneEdges(config, this.#config) ?? []);
+    if (faults.length === 0) this.#desk?.passEnded(begun);
+    const problems = [
+      ...faults,
+      ...(forwarding?.problems ?? []),
+      ...(report?.problems ?? []),
+      ...new Set([...(made ?? []), ...(pruned ?? [])]),
+    ];
     if (problems.length === 0) {
       this.uplinkIndex.wake(resting[0]);
       this.groupIndex.wake(resting[1]);
@@ -322,7 +416,10 @@ export class Controller {
 /** Pins, tables and listeners were made once: what names them stays as it was until a restart. */
 function withWhatIsFixed(wanted: Config, running: Config): Config {
   const kernel = { ...running.kernel, keepOnExit: wanted.kernel.keepOnExit };
-  return { ...wanted, kernel, dataplane: running.dataplane, api: running.api };
+  const { gateways: now } = running;
+  // Whether the protocol is spoken, and with which keys, was settled when the controller was made.
+  const gateways = now && wanted.gateways ? { ...wanted.gateways, stateDirectory: now.stateDirectory } : now;
+  return { ...wanted, kernel, gateways, dataplane: running.dataplane, api: running.api };
 }
 
 const gatewayText = (facts: readonly UplinkFacts[]): string =>

@@ -3,8 +3,10 @@
  * Pure; the loop turns differences between two readings into engine events.
  */
 import type { Config, UplinkConfig } from '../config/types.js';
-import type { Family, IpAddress } from '../net/ip-address.js';
+import { IpAddress } from '../net/ip-address.js';
+import type { Family } from '../net/ip-address.js';
 import type { MacAddress } from '../net/mac-address.js';
+import { Prefix } from '../net/prefix.js';
 import { isForSome } from './foreign-routes.js';
 import { familiesOf } from './policy.js';
 import type { KernelLink, KernelNeighbour, KernelRoute, KernelView, RouteLeg } from './ports.js';
@@ -45,11 +47,17 @@ function linkState(name: string, link: KernelLink | null): { up: boolean; detail
 }
 
 function sourceAddress(uplink: UplinkConfig, family: Family, link: KernelLink, view: KernelView): IpAddress | null {
+  const gateway = uplink.gateways[family];
   const usable = view.addresses.filter(
     (entry) => entry.ifindex === link.ifindex && entry.address.family === family && entry.usable,
   );
   const fixed = uplink.sources[family];
   if (fixed) return usable.some((entry) => entry.address.equals(fixed)) ? fixed : null;
+  // A gateway node is on a network of the router's own, which may be one of several on that interface.
+  const inNetwork = ({ address, prefixLength, scope }: KernelView['addresses'][number]): boolean =>
+    scope !== 'link' && gateway instanceof IpAddress && Prefix.of(address, prefixLength).contains(gateway);
+  const beside = uplink.gatewayNode && usable.find(inNetwork);
+  if (beside) return beside.address;
   return (
     (usable.find((entry) => entry.scope === 'global') ?? usable.find((entry) => entry.scope === 'site'))?.address ??
     null

@@ -8,6 +8,7 @@ import type { Family } from '../net/ip-address.js';
 import type { UplinkFacts, PathFacts } from './facts.js';
 import { linksByName } from './facts.js';
 import { stackReasons } from './stack-reasons.js';
+import { translatedReason } from './gateway-uplinks.js';
 import { groupIdOf, nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
 import { familiesOf } from './policy.js';
@@ -16,6 +17,7 @@ import type {
   FibIntent,
   FibPathIntent,
   ForwardingIntent,
+  GatewayProtocolIntent,
   GroupIntent,
   InterfaceIntent,
   KernelView,
@@ -28,6 +30,9 @@ import { routeIntents } from './routes.js';
 import { place } from './topology.js';
 import type { Placement } from './topology.js';
 
+/** Gateway nodes kept resolved before they are elected. */
+const MAXIMUM_PEERS = 32;
+
 export interface Inputs {
   config: Config;
   view: KernelView;
@@ -36,6 +41,8 @@ export interface Inputs {
   paths: readonly PathView[];
   uplinkIndex: NameIndex;
   groupIndex: NameIndex;
+  /** Of the gateway protocol, authenticated lately. */
+  peers?: GatewayProtocolIntent['peers'];
 }
 
 /** Interfaces of the configuration that exist, with their place in the data plane. */
@@ -98,7 +105,11 @@ function nextHopIntents({ config, view, facts, uplinkIndex }: Inputs, placed: Ma
   for (const uplink of config.uplinks) {
     const placement = placed.get(uplink.interface);
     if (!placement) continue;
-    const redirectOk = placement.port !== null && placement.redirectOk && !byStack.has(uplink.interface);
+    const redirectOk =
+      placement.port !== null &&
+      placement.redirectOk &&
+      !byStack.has(uplink.interface) &&
+      translatedReason(uplink) === null;
     for (const path of facts.find((fact) => fact.uplink === uplink.name)?.paths ?? []) {
       hops.push({
         id: nextHopIdOf(uplinkIndex.of(uplink.name), path.family),
@@ -129,7 +140,21 @@ export function forwardingIntent(inputs: Inputs): ForwardingIntent {
     nextHops: nextHopIntents(inputs, placed),
     groups: groupIntents(inputs),
     routes: routeIntents(inputs),
+    ...gatewayProtocol(inputs, placed),
   };
+}
+
+/** The guard in XDP is for interfaces that carry the program. */
+function gatewayProtocol(
+  { config, peers = [] }: Inputs,
+  placed: Map<string, Placement>,
+): Pick<ForwardingIntent, 'gatewayProtocol'> {
+  if (!config.gateways) return {};
+  const ifindexes = config.gateways.interfaces.flatMap((name) => {
+    const placement = placed.get(name);
+    return placement?.port && placement.link.mac ? [placement.link.ifindex] : [];
+  });
+  return { gatewayProtocol: { ifindexes, peers: [...peers] } };
 }
 
 function fibPaths({ config, facts, uplinkIndex }: Inputs): FibPathIntent[] {
@@ -148,6 +173,7 @@ function fibPaths({ config, facts, uplinkIndex }: Inputs): FibPathIntent[] {
               ifname,
               gateway,
               source,
+              ...(uplink.gatewayNode && { shared: true }),
               usable: fact.linkUp,
             },
           ]
@@ -168,19 +194,39 @@ export function fibGroup(group: GroupView, groupIndex: NameIndex): FibGroupInten
 }
 
 /** None of its members has been judged since the start, though one may be any moment. */
-function isUndecided(group: GroupView, paths: readonly PathView[]): boolean {
+export function isUndecided(group: GroupView, paths: readonly PathView[]): boolean {
   const members = new Set(group.order.flat().map(({ uplink }) => uplink));
   const ofGroup = paths.filter(({ uplink, family }) => family === group.family && members.has(uplink));
   return group.active.length === 0 && ofGroup.some(({ state }) => state === 'init');
 }
 
+/**
+ * The kernel uses an alternate by itself when the active ones lose their link; a gateway node only once it has been found
+ * to lead on.
+ */
+function trustedFallback(fallback: readonly string[], family: Family, { config, paths }: Inputs): string[] {
+  const nodes = new Set(config.uplinks.filter((uplink) => uplink.gatewayNode).map(({ name }) => name));
+  if (nodes.size === 0) return [...fallback];
+  const alive = new Set(paths.filter((path) => path.family === family && path.alive).map(({ uplink }) => uplink));
+  return fallback.filter((uplink) => !nodes.has(uplink) || alive.has(uplink));
+}
+
+function fibGroupIntent(group: GroupView, inputs: Inputs): FibGroupIntent {
+  const intent = fibGroup(group, inputs.groupIndex);
+  return {
+    ...intent,
+    fallback: trustedFallback(intent.fallback, group.family, inputs),
+    undecided: isUndecided(group, inputs.paths),
+  };
+}
+
 /** What the kernel FIB should hold of ours; nothing in observe mode. */
 export function fibIntent(inputs: Inputs): FibIntent {
-  const { config, groups, groupIndex, paths } = inputs;
+  const { config, groups, groupIndex } = inputs;
   if (config.mode === 'observe') return { paths: [], groups: [], routes: [] };
   return {
     paths: fibPaths(inputs),
-    groups: groups.map((group) => ({ ...fibGroup(group, groupIndex), undecided: isUndecided(group, paths) })),
+    groups: groups.map((group) => fibGroupIntent(group, inputs)),
     routes: config.routes.map(({ prefix, target }) => ({
       prefix,
       target: target.kind === 'group' ? { kind: 'group', groupIndex: groupIndex.of(target.group) } : target,
@@ -188,15 +234,20 @@ export function fibIntent(inputs: Inputs): FibIntent {
   };
 }
 
-/** Gateways to keep resolved: of every path, also of those not in use, so that a failover finds a MAC. */
-export function wantedNeighbours(
-  facts: readonly UplinkFacts[],
-): { ifindex: number; address: NonNullable<PathFacts['gateway']> }[] {
-  return facts.flatMap(({ link, paths }) =>
+type Neighbour = GatewayProtocolIntent['peers'][number];
+
+/**
+ * Gateways to keep resolved: of every path, also of those not in use, so that a failover finds a MAC.
+ * @param peers gateway nodes that may be elected: then, too, the first probe must not wait for ARP
+ */
+export function wantedNeighbours(facts: readonly UplinkFacts[], peers: readonly Neighbour[] = []): Neighbour[] {
+  const gateways = facts.flatMap(({ link, paths }) =>
     link?.ethernet
       ? paths.flatMap(({ gateway }) => (gateway ? [{ ifindex: link.ifindex, address: gateway }] : []))
       : [],
   );
+  const wanted = [...gateways, ...peers.slice(0, MAXIMUM_PEERS)];
+  return [...new Map(wanted.map((one) => [`${one.ifindex} ${one.address.toString()}`, one])).values()];
 }
 
 function probePath(fact: UplinkFacts, path: PathFacts, mark: number, xdp: boolean): ProbePath | string {

@@ -4,6 +4,7 @@ import { DetourError } from '../errors.js';
 import type { IpAddress } from '../net/ip-address.js';
 import { ailments } from './ailments.js';
 import type { Controller } from './controller.js';
+import { gatewayNotes } from './gateway-notes.js';
 import { NO_GATEWAYS } from './gateway-status.js';
 import type { GatewaysStatus } from './gateway-status.js';
 import { bypassNotes } from './bypasses.js';
@@ -80,11 +81,14 @@ export class LiveService implements ControllerService {
     const netfilter = netfilterNotes(config, view);
     const byStack = config.uplinks.flatMap((uplink) => {
       const { by, reason } = forwardingOf(inputs, uplink);
-      // Told once for all of them.
+      // Of gateway nodes it is as it must be, of the others it is told once for all of them.
+      if (uplink.gatewayNode) return [];
       if (uplink.forwarding === 'auto' && netfilter.length > 0) return [];
       return by === 'stack' && reason !== null ? [`uplink ${uplink.name} is not forwarded by XDP: ${reason}`] : [];
     });
+    const { gatewayChannel } = this.#controller;
     return [
+      ...(gatewayChannel ? gatewayNotes(inputs, gatewayChannel.status()) : []),
       ...netfilter,
       ...byStack,
       ...bypassNotes(view, config.kernel),

@@ -7,6 +7,7 @@ import type { Prefix } from '../net/prefix.js';
 import { hopsOf, type UplinkFacts } from './facts.js';
 import { describeForSome, isForSome, isOfTableLocal, outranksOurs } from './foreign-routes.js';
 import { bypassed } from './bypasses.js';
+import { translatedReason } from './gateway-uplinks.js';
 import { stackReasons } from './stack-reasons.js';
 import { placements } from './intents.js';
 import { describeGuard, guardReason, notForwarding } from './lookup-guard.js';
@@ -127,6 +128,8 @@ function byGroup(
   const fact = first === undefined ? undefined : factsOf(first);
   const gateway = fact?.paths.find((entry) => entry.family === prefix.family)?.gateway ?? null;
   const config = inputs.config.uplinks.find((entry) => entry.name === first);
+  const translated = config ? translatedReason(config) : null;
+  if (translated !== null) why.push(`${first} is a gateway node, and what goes there is ${translated}`);
   return {
     ...base,
     prefix: prefix.toString(),
@@ -134,7 +137,7 @@ function byGroup(
     uplink: group.active.length === 1 ? (first ?? null) : group.active.join(', '),
     interface: config?.interface ?? null,
     gateway: gateway?.toString() ?? null,
-    forwardedBy: forwarder(inputs, config?.interface ?? null),
+    forwardedBy: translated === null ? forwarder(inputs, config?.interface ?? null) : 'stack',
     why,
   };
 }

@@ -39,6 +39,7 @@ function uplinkPolicy(uplink: UplinkConfig): UplinkPolicy {
     name: uplink.name,
     families: familiesOf(uplink),
     learnedFamilies: families.filter((family) => uplink.gateways[family] === 'auto'),
+    ...(uplink.gatewayNode && { lastResort: true }),
     probes: uplink.probes.map((probe) => probePolicy(uplink, probe)),
     holdDownUs: uplink.holdDownMs * US_PER_MS,
     damping: {

@@ -277,6 +277,8 @@ export interface FibPathIntent {
   ifname: string;
   gateway: IpAddress;
   source: IpAddress | null;
+  /** Interface and source are not the uplink's own: nothing but the mark may steer packets by this path. */
+  shared?: boolean;
   /** May be a nexthop-group member (the link is up). The liveness decision is in `FibGroupIntent.active`. */
   usable: boolean;
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/types.js';
 import type { AllDownView, GroupView, PathView } from '../engine/types.js';
 import type { Family } from '../net/ip-address.js';
 import { bypassed, describeBypassed } from './bypasses.js';
+import { translatedReason } from './gateway-uplinks.js';
 import { stackReasons } from './stack-reasons.js';
 import { nextHopIdOf } from './ids.js';
 import type { NameIndex } from './ids.js';
@@ -34,6 +35,8 @@ export function forwardingOf(inputs: StatusInputs, uplink: Config['uplinks'][num
   const placement = placements(inputs.config, inputs.view).get(uplink.interface);
   if (!placement) return { by: 'stack', reason: `interface ${uplink.interface} does not exist` };
   if (placement.reason !== null) return { by: 'stack', reason: placement.reason };
+  const translated = translatedReason(uplink);
+  if (translated !== null) return { by: 'stack', reason: translated };
   const port = inputs.ports.find((entry) => entry.ifindex === placement.port?.ifindex);
   if (!port || port.xdp === 'none') return { by: 'stack', reason: port?.reason ?? 'no XDP program is attached' };
   if (port.redirectRefused) return { by: 'stack', reason: port.reason };
@@ -95,7 +98,9 @@ export function interfaceStatuses(
   inputs: StatusInputs,
   reasons: ReadonlyMap<number, Record<string, bigint>>,
 ): InterfaceStatus[] {
-  const uplinks = new Set(inputs.config.uplinks.map((uplink) => uplink.interface));
+  // A gateway node on the LAN makes no uplink of it.
+  const configured = inputs.config.uplinks.filter((uplink) => !uplink.gatewayNode);
+  const uplinks = new Set(configured.map((uplink) => uplink.interface));
   const byStack = inputs.config.mode === 'active' ? stackReasons(inputs.config, inputs.view) : null;
   return [...placements(inputs.config, inputs.view)].map(([name, { link, port, vlanId, reason }]) => {
     const status = inputs.ports.find((entry) => entry.ifindex === port?.ifindex);

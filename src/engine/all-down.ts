@@ -15,7 +15,8 @@ export function judgeAllDown(
   nowUs: number,
 ): AllDownState {
   const members = membersOf(paths, family);
-  if (isAbsent(paths, family) || members.length === 0 || members.some((path) => path.health !== 'down')) {
+  const saved = paths.some((path) => path.family === family && path.policy.lastResort && works(path));
+  if (isAbsent(paths, family) || members.length === 0 || saved || members.some((path) => path.health !== 'down')) {
     return before.suspected ? NOT_ALL_DOWN : before;
   }
   const believed = members.length >= minimumAgreeing;
@@ -39,7 +40,11 @@ export function recordAllDown(
   if (before === after) return null;
   const members = membersOf(paths, family);
   if (!after.suspected) {
-    const first = members.find((path) => path.health !== 'down' && (path.alive || works(path))) ?? members[0];
+    const working = (path: PathState): boolean => path.health !== 'down' && (path.alive || works(path));
+    const first =
+      members.find(working) ??
+      paths.find((path) => path.family === family && path.policy.lastResort && working(path)) ??
+      members[0];
     const cause = first
       ? `${first.uplink} is ${first.health}: ${first.healthCause}`
       : `no ${familyName(family)} path is configured any more`;
@@ -60,11 +65,15 @@ export function recordAllDown(
 
 /** See `AllDownView`. */
 export function isAbsent(paths: readonly PathState[], family: Family): boolean {
-  return paths.every((path) => path.family !== family || (path.policy.learned && !path.hasBeenThere));
+  return paths.every(
+    ({ policy, hasBeenThere, ...path }) =>
+      path.family !== family || policy.lastResort || (policy.learned && !hasBeenThere),
+  );
 }
 
+/** Gateway nodes that are elected because of it are no reason to think otherwise until one works. */
 function membersOf(paths: readonly PathState[], family: Family): PathState[] {
-  return paths.filter((path) => path.family === family && path.member);
+  return paths.filter((path) => path.family === family && path.member && !path.policy.lastResort);
 }
 
 /** Of those that stopped working last, the one that was kept. */

@@ -114,7 +114,8 @@ function compilePolicy(
   }
   const { holdDownUs, damping } = uplink;
   const learned = uplink.learnedFamilies.includes(family);
-  return { policy: { probes, slots, holdDownUs, damping, learned }, targets };
+  const lastResort = uplink.lastResort === true;
+  return { policy: { probes, slots, holdDownUs, damping, learned, lastResort }, targets };
 }
 
 /** @returns null when no member of the group has a path in this family */

@@ -39,6 +39,8 @@ function chooseFallback(paths: readonly PathState[], family: Family): number {
     const path = paths[index]!;
     if (path.family !== family || !path.member) continue;
     if (usable(path)) return -1;
+    // What it leads to, nobody knows yet.
+    if (path.policy.lastResort && !path.hasWorked) continue;
     inUse ||= path.hasWorked || path.hasBeenAlive;
     if (best < 0 || isBetter(path, paths[best]!)) best = index;
   }

@@ -85,6 +85,7 @@ export interface PathPolicy {
   readonly damping: DampingPolicy;
   /** The gateway is learned: whether there is such a network, only addressing will tell. */
   readonly learned: boolean;
+  readonly lastResort: boolean;
 }
 
 export interface ProbeSlot {

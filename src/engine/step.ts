@@ -30,7 +30,7 @@ export function step(state: EngineState, event: EngineEvent, nowUs: number): Ste
     case 'sample':
       return stepSample(state, event, nowUs);
     case 'configure': {
-      const trigger = 'the configuration has changed';
+      const trigger = event.cause ?? 'the configuration has changed';
       return conclude(state, configure(state, event.policy, nowUs), { nowUs, trigger, records: [] });
     }
     case 'tick':

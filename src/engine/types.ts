@@ -25,6 +25,11 @@ export interface UplinkPolicy {
   probes: ProbePolicy[];
   holdDownUs: number;
   damping: DampingPolicy;
+  /**
+   * An elected gateway node, which comes and goes: it says nothing of what the site has (`AllDownView`), and is never
+   * used before it has worked, whatever the others are.
+   */
+  lastResort?: boolean;
 }
 
 export interface ProbePolicy {
@@ -58,8 +63,8 @@ export interface GroupPolicy {
 // ---------------------------------------------------------------- events (in)
 
 export type EngineEvent =
-  /** Policy at start and after a reload; paths that stay keep their state. */
-  | { type: 'configure'; policy: EnginePolicy }
+  /** Policy at start and after a reload; paths that stay keep their state. `cause`: absent: the configuration has changed. */
+  | { type: 'configure'; policy: EnginePolicy; cause?: string }
   /** The interface exists, is administratively up and has carrier. `detail` says which is missing. */
   | { type: 'link'; uplink: string; up: boolean; detail: string }
   /** Everything needed to send by that path is there: source address and gateway. `detail` names what is missing. */
@@ -144,7 +149,7 @@ export interface GroupView {
 }
 
 /**
- * Of a family that is there. One whose gateways are all learned, and none of whose paths has ever had an address and a
+ * Of a family that is there, by its configured paths (not `lastResort`). One whose gateways are all learned, and none of whose paths has ever had an address and a
  * gateway, is absent: a site without IPv6, not one whose IPv6 is down. It is there from when the first path that has both
  * is judged.
  */

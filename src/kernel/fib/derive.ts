@@ -114,6 +114,9 @@ function uplinkRoutes(path: FibPathIntent, config: KernelConfig): WantedRoute[] 
  * passes over it for a bound socket, IPv6 only while the socket has no source address.) Without the `oif` rules a bound socket would find the group's
  * route, none of whose next hops is on its interface. They come before those by address: the interface is the narrower
  * wish. Forwarded packets have no `oif` when they are looked up.
+ *
+ * A path that shares its interface with other traffic (a gateway node on the LAN) has the first rule only: interface and
+ * address are the router's own on that network, and what it sends there to others must not go to the node.
  */
 function uplinkRules(path: FibPathIntent, config: KernelConfig): RuleSpec[] {
   const { family, source, uplinkIndex, ifname } = path;
@@ -129,8 +132,10 @@ function uplinkRules(path: FibPathIntent, config: KernelConfig): RuleSpec[] {
     suppressPrefixLength: null,
   };
   const nearer = { table: RT_TABLE_MAIN, suppressPrefixLength: 0 };
+  const marked: RuleSpec = { ...rule, mark: config.markBase + uplinkIndex };
+  if (path.shared) return [marked];
   const rules: RuleSpec[] = [
-    { ...rule, mark: config.markBase + uplinkIndex },
+    marked,
     { ...rule, priority: priority + 1, oifname: ifname, ...nearer },
     { ...rule, priority: priority + 2, oifname: ifname },
   ];
