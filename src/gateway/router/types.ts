@@ -77,6 +77,8 @@ export type RouterAction =
   /** The whole set, whenever it changes: to be kept on disk for the next run. */
   | { type: 'persist'; leases: PersistedLease[] }
   | { type: 'usage'; pairing: string; usage: Usage; leaseNumber: bigint }
+  /** An answer that echoes nothing we wait for: counted like the link's discards. */
+  | { type: 'discarded'; reason: 'echo'; origin: Origin }
   | { type: 'record'; record: GatewayRecord };
 
 /** A node with a confirmed lease. */

@@ -202,7 +202,8 @@ export interface SampleAt {
 
 /** Freezes plain data in place; what is frozen already is not entered again. Maps: their writers are taken away. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  // The bytes of an address cannot be frozen.
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
   if (value instanceof Map) {
     for (const method of ['set', 'delete', 'clear'] as const) {
       Object.defineProperty(value, method, {

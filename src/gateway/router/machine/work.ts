@@ -1,0 +1,86 @@
+/** One step at work: entries are replaced, never written to; what is to be done collects in order. */
+import type { Order } from '../../wire/types.js';
+import type { NodeState, RouterAction } from '../types.js';
+import { next64 } from './random.js';
+import type { NodeEntry, RouterState } from './state.js';
+
+const SEQUENCE_BITS = 32n;
+/** Parts that a random fraction is made of: more than microseconds need. */
+const FRACTION_BITS = 32n;
+
+export class Work {
+  readonly nowUs: number;
+  readonly actions: RouterAction[] = [];
+  #state: RouterState;
+  #nodes: Map<string, NodeEntry> | null = null;
+
+  constructor(state: RouterState, nowUs: number) {
+    this.#state = state;
+    this.nowUs = nowUs;
+  }
+
+  get state(): RouterState {
+    return this.#nodes === null ? this.#state : { ...this.#state, nodes: this.#nodes };
+  }
+
+  get policy(): RouterState['policy'] {
+    return this.#state.policy;
+  }
+
+  get stopped(): boolean {
+    return this.#state.stopped;
+  }
+
+  get nodes(): ReadonlyMap<string, NodeEntry> {
+    return this.#nodes ?? this.#state.nodes;
+  }
+
+  /** Everything but the nodes. */
+  set(change: Partial<Omit<RouterState, 'nodes'>>): void {
+    this.#state = { ...this.#state, ...change };
+  }
+
+  entry(pairing: string): NodeEntry | undefined {
+    return this.nodes.get(pairing);
+  }
+
+  put(entry: NodeEntry): NodeEntry {
+    this.#nodes ??= new Map(this.#state.nodes);
+    this.#nodes.set(entry.pairing, entry);
+    return entry;
+  }
+
+  remove(pairing: string): void {
+    this.#nodes ??= new Map(this.#state.nodes);
+    this.#nodes.delete(pairing);
+  }
+
+  change(entry: NodeEntry, change: Partial<NodeEntry>): NodeEntry {
+    return this.put({ ...entry, ...change });
+  }
+
+  /** The only way from one state to another: it is recorded. */
+  move(entry: NodeEntry, to: NodeState, cause: string, change: Partial<NodeEntry> = {}): NodeEntry {
+    const { pairing: gateway, state: from } = entry;
+    this.actions.push({ type: 'record', record: { gateway, from, to, cause, atUs: this.nowUs } });
+    return this.put({ ...entry, ...change, state: to, sinceUs: this.nowUs, cause });
+  }
+
+  nextOrder(): Order {
+    const sequence = this.#state.sequence + 1;
+    this.set({ sequence });
+    return (BigInt(this.#state.epoch) << SEQUENCE_BITS) | BigInt(sequence);
+  }
+
+  /** 64 random bits, not all zero. */
+  randomNumber(): bigint {
+    const { value, state } = next64(this.#state.random);
+    this.set({ random: state });
+    return value === 0n ? 1n : value;
+  }
+
+  /** At least 0, less than 1. */
+  randomFraction(): number {
+    return Number(BigInt.asUintN(Number(FRACTION_BITS), this.randomNumber())) / 2 ** Number(FRACTION_BITS);
+  }
+}
