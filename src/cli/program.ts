@@ -7,6 +7,8 @@ import { registerDoctor } from './commands/doctor.js';
 import { registerDrain } from './commands/drain.js';
 import { registerEvents } from './commands/events.js';
 import { registerForce } from './commands/force.js';
+import { registerGateway } from './commands/gateway.js';
+import { registerGateways } from './commands/gateways.js';
 import { registerGroups } from './commands/groups.js';
 import { registerHelp } from './commands/help.js';
 import { registerInterfaces } from './commands/interfaces.js';
@@ -44,6 +46,8 @@ const commands: readonly Register[] = [
   registerUndrain,
   registerForce,
   registerAuto,
+  registerGateways,
+  registerGateway,
   registerLoad,
   registerUnload,
   registerDoctor,

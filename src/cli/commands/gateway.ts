@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
 import type { Register } from '../program.js';
+import { registerJoin, registerLeave, registerRouters } from './gateway-pairings.js';
 
 /** In the order of `detour gateway --help`. */
-const subcommands: readonly Register[] = [];
+const subcommands: readonly Register[] = [registerJoin, registerRouters, registerLeave];
 
 export function registerGateway(program: Command, context: CliContext): void {
   const group = program

@@ -1,0 +1,49 @@
+/** `detour gateways revoke`: ends a pairing, through the running controller or without one. */
+import type { Command } from 'commander';
+import { DetourError } from '../../errors.js';
+import { addClientOptions, clientFrom, type ClientOptions } from '../client-options.js';
+import type { ApiClient } from '../client.js';
+import type { CliContext } from '../context.js';
+import { example } from '../help.js';
+import { addStateOptions, stateDirectoryOf, type StateOptions } from '../state-options.js';
+import { confirm } from '../terminal.js';
+
+interface RevokeOptions extends ClientOptions, StateOptions {
+  yes?: true;
+}
+
+export function registerRevoke(group: Command, context: CliContext): void {
+  addClientOptions(addStateOptions(group.command('revoke'), 'router'))
+    .description('end a pairing: its key is deleted and its lease released; the node has to be paired anew')
+    .argument('<name>', 'name of the pairing')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', example('sudo detour gateways revoke phone'))
+    .action(async (name: string, options: RevokeOptions) => {
+      const question = `End the pairing with "${name}"? It will have to be paired anew.`;
+      if (!options.yes && !(await confirm(question))) return context.exit(1);
+      const released = await revokeByController(clientFrom(options), name);
+      if (!released) await removeFile(name, options);
+      context.out(released ? `${name} is revoked, its lease is released` : `${name} is revoked`);
+    });
+}
+
+/** False: no controller of this machine has it, and its file is to be removed. */
+async function revokeByController(client: ApiClient, name: string): Promise<boolean> {
+  try {
+    await client.delete(`/v1/gateways/${encodeURIComponent(name)}`);
+    return true;
+  } catch (error) {
+    const code = error instanceof DetourError ? error.code : null;
+    // The files here are not those of a controller elsewhere.
+    if (client.target.kind !== 'socket') throw error;
+    if (code === 'NOT_RUNNING' || code === 'GATEWAYS_OFF' || code === 'GATEWAY_UNKNOWN' || code === 'NOT_READY') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+async function removeFile(name: string, options: RevokeOptions): Promise<void> {
+  const { openPairings } = await import('../../gateway/pairing/index.js');
+  openPairings({ stateDirectory: await stateDirectoryOf(options, 'router'), side: 'nodes' }).remove(name);
+}
