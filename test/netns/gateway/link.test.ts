@@ -316,6 +316,8 @@ describe('interfaces', () => {
     phone.send('home', example('advertise'));
     expect((await home.receivedOne()).origin.address.family).toBe(6);
     const linkLocal = linkLocalOf(node);
+    // The kernel would send from there, and nobody would listen.
+    node.ip('address add 2001:db8:1::2/64 dev lan0 nodad');
     node.ip(`address del ${linkLocal}/64 dev lan0`);
     phone.send('home', example('advertise'));
     expect((await home.receivedOne()).origin.address.family).toBe(4);
