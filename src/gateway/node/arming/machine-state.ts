@@ -54,14 +54,18 @@ export class MachineState {
       sysctls: missingFrom(this.sysctls, wanted.sysctls, sysctlKey),
       routes: missingFrom(this.routes, wanted.routes, routeKey),
     };
-    if (this.#journal === null || fresh.sysctls.length + fresh.routes.length > 0)
-      this.#record([...wanted.sysctls, ...stale.sysctls], [...wanted.routes, ...stale.routes]);
+    const more = this.#journal === null || fresh.sysctls.length + fresh.routes.length > 0;
+    if (more) this.#record([...wanted.sysctls, ...stale.sysctls], [...wanted.routes, ...stale.routes]);
     restoreSysctls(stale.sysctls);
-    await allOf([runNft(script), addRoutes(fresh.routes)]);
+    const done = allOf([runNft(script), addRoutes(fresh.routes)]);
+    // While nft is at work: its rules alone open nothing, and starting a process takes a millisecond.
+    if (more) this.#guard();
+    await done;
     writeSysctls(fresh.sysctls);
     if (stale.sysctls.length + stale.routes.length > 0) {
       await removeRoutes(stale.routes);
       this.#record([...wanted.sysctls], [...wanted.routes]);
+      this.#guard();
     }
   }
 
@@ -91,8 +95,12 @@ export class MachineState {
     };
     writeJournal(this.#files, journal);
     this.#journal = journal;
+  }
+
+  /** The one of the journal before finds that it is no longer its own. */
+  #guard(): void {
     const previous = this.#guardian;
-    this.#guardian = startGuardian(this.#files, journal, this.#log);
+    this.#guardian = startGuardian(this.#files, this.#journal!, this.#log);
     previous?.dismiss();
   }
 }
