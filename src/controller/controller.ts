@@ -229,6 +229,14 @@ export class Controller {
       this.#log('debug', `gateway nodes: ${messageOf(error)}`);
     }
     void this.#desk?.makeEdges(this.#config);
+    this.#routeNow();
+  }
+
+  /** The kernel's side of a pass, ahead of it. What it cannot do the pass reports, and the programmer tries again. */
+  #routeNow(): void {
+    void this.#planes.fib.applyFib(fibIntent(this.#inputs())).catch((error: unknown) => {
+      this.#log('debug', `kernel routes: ${messageOf(error)}`);
+    });
   }
 
   #neighbours(): ReturnType<typeof wantedNeighbours> {
@@ -357,6 +365,9 @@ export class Controller {
     void this.#planes.fib.switchGroup(fibGroup(group, this.groupIndex)).catch((error: unknown) => {
       this.#log('debug', `switching group ${name}: ${messageOf(error)}`);
     });
+    // Where the last link was lost the kernel has no route any more that the switch could change.
+    const nodes = new Set(this.#config.uplinks.filter((uplink) => uplink.gatewayNode).map((uplink) => uplink.name));
+    if (group.active.some((uplink) => nodes.has(uplink))) this.#routeNow();
   }
 
   #record(record: LoggedRecord): void {

@@ -5,38 +5,33 @@
 import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
 import type { UplinkFacts } from './facts.js';
-import type { Clock, GatewayEdge, GatewayEdges } from './ports.js';
-
-/** Foreign changes are healed this often; the programmer's own audit is as slow. */
-const AUDIT_INTERVAL_US = 30_000_000;
+import type { GatewayEdge, GatewayEdges } from './ports.js';
 
 const keyOf = ({ ifname, family, node, translated }: GatewayEdge): string =>
   `${ifname} ${family} ${node.toString()} ${translated}`;
 
 export class EdgeKeeper {
   readonly #edges: GatewayEdges;
-  readonly #clock: Clock;
   /** By key: in place, as far as is known. */
   #placed = new Map<string, GatewayEdge>();
   /** By key: made at this moment. */
   readonly #making = new Map<string, { edge: GatewayEdge; work: Promise<readonly string[]> }>();
   /** Why the last one failed; null: it did not. */
   #failure: string | null = null;
-  /** Never before the first time: an earlier run may have left some. */
-  #auditedUs = Number.NEGATIVE_INFINITY;
+  /** Not before the first time: an earlier run may have left some. */
+  #known = false;
 
-  constructor(edges: GatewayEdges, clock: Clock) {
+  constructor(edges: GatewayEdges) {
     this.#edges = edges;
-    this.#clock = clock;
   }
 
   /** Makes those that are missing, beside those that are there. @returns what could not be done */
   async make(wanted: readonly GatewayEdge[]): Promise<readonly string[]> {
-    const audit = this.#clock.nowUs() >= this.#auditedUs + AUDIT_INTERVAL_US;
+    if (this.#known && wanted.length + this.#placed.size === 0) return [];
     const missing = wanted.filter((edge) => !this.#placed.has(keyOf(edge)));
     const begun = missing.map((edge) => this.#making.get(keyOf(edge))?.work);
-    if (!audit && begun.every((work) => work !== undefined)) return (await Promise.all(begun)).flat();
-    this.#auditedUs = this.#clock.nowUs();
+    if (begun.length > 0 && begun.every((work) => work !== undefined)) return (await Promise.all(begun)).flat();
+    // Also if none is missing: what they are made of (networks behind the node) may be another.
     const all = new Map([...this.#placed.values(), ...wanted].map((edge) => [keyOf(edge), edge]));
     const work = this.#apply(all);
     for (const edge of missing) this.#making.set(keyOf(edge), { edge, work });
@@ -60,6 +55,7 @@ export class EdgeKeeper {
     }
     for (const key of edges.keys()) this.#making.delete(key);
     this.#failure = problems[0] ?? null;
+    this.#known ||= this.#failure === null;
     if (this.#failure === null) this.#placed = edges;
     return problems;
   }

@@ -76,7 +76,7 @@ export class GatewayDesk {
     this.channel = channel;
     this.#host = host;
     this.#clock = clock;
-    this.#edges = edges && new EdgeKeeper(edges, clock);
+    this.#edges = edges && new EdgeKeeper(edges);
     this.#elected = channel.elected();
     channel.onElected((elected) => this.#onElected(elected));
   }

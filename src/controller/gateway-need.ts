@@ -59,8 +59,9 @@ export function gatewayNeed(inputs: NeedInputs): Need {
   }
   if (configured.gateways.standby === 'warm') {
     for (const family of candidates) if (toSave.has(family)) standby.add(family);
-    if (causes.length === 0 && standby.size > 0) causes.push('one is kept warm');
   }
+  // Why not, too: nodes are told when they are released.
+  if (causes.length === 0) causes.push(...candidates.flatMap((family) => whyNot(family, inputs)));
   return { active: [...active], standby: [...standby], cause: causes.join('; ') };
 }
 
@@ -81,6 +82,11 @@ function needOf(family: Family, inputs: NeedInputs): { role: ElectedNode['role']
   if (left.length === 0) return null;
   const role = left.some((node) => node.role === 'active') ? 'active' : 'standby';
   return { role, cause: 'elected before, and no uplink is judged yet' };
+}
+
+function whyNot(family: Family, { configured, paths }: NeedInputs): string[] {
+  const working = ownPaths(configured, paths).find((path) => path.family === family && usableStates.has(path.state));
+  return working ? [`IPv${family}: ${working.uplink} is ${working.state}`] : [];
 }
 
 const describePath = ({ uplink, state, cause }: PathView): string => `${uplink} is ${state} (${cause})`;

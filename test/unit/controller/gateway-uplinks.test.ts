@@ -166,7 +166,7 @@ describe('a neighbour is needed', () => {
     expect(gatewayNeed(inputs({ configured: { ...configured(', standby: warm'), mode: 'observe' } })).standby).toEqual(
       [],
     );
-    expect(gatewayNeed(inputs({})).cause).toBe('');
+    expect(gatewayNeed(inputs({})).cause).toBe('IPv4: fibre is up');
   });
 
   it('with the reasons of all uplinks', () => {
