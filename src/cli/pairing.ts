@@ -8,7 +8,7 @@ import { wrap } from './text.js';
 
 /** Lines on standard error, broken at the width of the terminal. */
 export function advise(context: CliContext, ...lines: string[]): void {
-  const width = errorIsTerminal() ? Math.max(40, process.stderr.columns) : Infinity;
+  const width = errorIsTerminal() ? Math.max(40, process.stderr.columns || 80) : Infinity;
   for (const line of lines) for (const part of wrap(line, width, 0)) context.err(part);
 }
 

@@ -17,16 +17,25 @@ async function sample(command: string): Promise<string> {
   return `\`\`\`console\n$ detour ${command}\n${stdout}${stderr}\`\`\``;
 }
 
-function reference(program: Command): string {
-  return program.commands.map((command) => section(command)).join('\n\n');
+/** Commands and subcommands with the names that they are called by: "gateways pair". */
+function named(command: Command, before = ''): { name: string; command: Command }[] {
+  return command.commands
+    .filter((one) => one.name() !== 'help' || before === '')
+    .flatMap((one) => [{ name: before + one.name(), command: one }, ...named(one, `${before}${one.name()} `)]);
 }
 
-function section(command: Command): string {
+function reference(program: Command): string {
+  return named(program)
+    .map(({ name, command }) => section(name, command))
+    .join('\n\n');
+}
+
+function section(name: string, command: Command): string {
   const options = command.options.filter((option) => !['--socket', '--url', '--token'].includes(option.long ?? ''));
   const rows = options.map((option) => `| \`${option.flags}\` | ${option.description.replaceAll('|', '\\|')} |`);
   const table = rows.length === 0 ? [] : ['', '| option | meaning |', '| --- | --- |', ...rows];
   const usage = command.usage().replace('[options]', '').trim();
-  return [`### \`${`detour ${command.name()} ${usage}`.trim()}\``, '', sentence(command.description()), ...table].join(
+  return [`### \`${`detour ${name} ${usage}`.trim()}\``, '', sentence(command.description()), ...table].join(
     '\n',
   );
 }
@@ -44,9 +53,9 @@ test('docs/cli.md has every command with its options, and its samples are what t
 
 test('every command has --help with an example', async () => {
   const context = { out: () => {}, err: () => {}, color: false, width: () => 80, exit: () => {} };
-  for (const command of buildProgram(context).commands) {
-    const { code, stdout } = await runInProcess([command.name(), '--help']);
-    expect(code, command.name()).toBe(0);
-    expect(stdout, command.name()).toMatch(/\nExamples?:\n/);
+  for (const { name } of named(buildProgram(context))) {
+    const { code, stdout } = await runInProcess([...name.split(' '), '--help']);
+    expect(code, name).toBe(0);
+    expect(stdout, name).toMatch(/\nExamples?:\n/);
   }
 });

@@ -49,7 +49,7 @@ function table(gateways: readonly GatewayResource[], options: ViewOptions): stri
       { title: 'IP' },
       { title: 'MBIT/S', align: 'right' },
       { title: 'COST', shrink: true },
-      { title: 'BATTERY', align: 'right' },
+      { title: 'BATT', align: 'right' },
       { title: 'MEASURED', align: 'right' },
       { title: 'LEASE', align: 'right' },
     ],
@@ -63,7 +63,7 @@ function row(gateway: GatewayResource): Cell[] {
   return [
     gateway.name,
     stateCell(gateway),
-    gateway.address === null ? '-' : `${gateway.address} ${gateway.interface ?? ''}`.trim(),
+    gateway.address ?? '-',
     offer === null ? '-' : offer.families.map(({ family }) => `v${family}`).join(' '),
     offer === null ? '-' : capacityText(offer.capacity),
     offer === null ? '-' : costCell(gateway, offer),
@@ -86,13 +86,13 @@ function capacityText({ downKbps, upKbps }: GatewayOfferResource['capacity']): s
   return `${mbps(downKbps)}/${mbps(upKbps)}`;
 }
 
-function costCell({ usage }: GatewayResource, offer: GatewayOfferResource): Cell {
-  if (usage.budget?.exhausted === true) return { text: 'used up', tone: 'bad' };
-  const words = [
-    ...(offer.metered ? ['metered'] : []),
-    ...(offer.bytesLeft === null ? [] : [`${formatBytes(BigInt(offer.bytesLeft))} left`]),
-  ];
-  return words.length === 0 ? 'free' : words.join(', ');
+/** "metered 41 %": so much of this router's budget is used. */
+function costCell({ usage: { budget } }: GatewayResource, offer: GatewayOfferResource): Cell {
+  const word = offer.metered ? 'metered' : 'free';
+  if (budget === null) return word;
+  if (budget.exhausted) return { text: 'used up', tone: 'bad' };
+  const percent = Number((BigInt(budget.usedBytes) * 100n) / BigInt(budget.limitBytes));
+  return `${word} ${percent} %`;
 }
 
 function batteryText({ battery }: GatewayOfferResource): string {
@@ -132,10 +132,7 @@ export function renderGateway(gateway: GatewayResource, options: ViewOptions): s
     whereLine(gateway),
     ...leaseLines(gateway),
     ...(gateway.offer === null ? [] : offerLines(gateway.offer)),
-    ...gateway.measured.map(
-      ({ family, state, lossPercent, rttUs }) =>
-        `measured ${familyName(family)}: ${state}, loss ${formatPercent(lossPercent)}, latency ${formatLatencyUs(rttUs)}`,
-    ),
+    ...gateway.measured.map((path) => `measured ${familyName(path.family)}: ${qualityText(path)}`),
     ...budgetLines(gateway),
     `${gateway.approved ? 'approved' : 'not approved (counts with "approval: manual")'}; ${keyText(gateway.keyIds)}`,
   ];
@@ -170,12 +167,14 @@ function offerLines(offer: GatewayOfferResource): string[] {
     `offers ${families || 'nothing'}${offer.name === null ? '' : `, calls itself "${offer.name}"`}${slots}`,
     `capacity ${capacityText(offer.capacity)} Mbit/s, ${offer.metered ? 'metered' : 'not metered'}${left}, preference ` +
       `${offer.preference}, battery ${batteryText(offer)}`,
-    ...offer.backhaul.map(
-      ({ family, state, lossPercent, rttUs }) =>
-        `its own ${familyName(family)}, as it says: ${state}, loss ${formatPercent(lossPercent)}, latency ${formatLatencyUs(rttUs)}`,
-    ),
+    ...offer.backhaul.map((path) => `its own ${familyName(path.family)}, as it says: ${qualityText(path)}`),
     ...(offer.path.length === 0 ? [] : [`its traffic passes the routers ${offer.path.join(', ')}`]),
   ];
+}
+
+function qualityText({ state, lossPercent, rttUs }: GatewayResource['measured'][number]): string {
+  if (state === 'unknown') return 'not known yet';
+  return `${state}, loss ${formatPercent(lossPercent)}, latency ${formatLatencyUs(rttUs)}`;
 }
 
 function budgetLines({ usage: { budget } }: GatewayResource): string[] {

@@ -149,9 +149,15 @@ class Pairings implements PairingStore {
     return join(this.#directory, `${name}${PAIRING_SUFFIX}`);
   }
 
+  /** @throws DetourError PAIRING_UNKNOWN, or STATE_UNUSABLE for a file that is there and is not used */
   #known(name: string): void {
     this.reload();
-    if (this.find(name) === undefined) throw this.#unknown(name);
+    if (this.find(name) !== undefined) return;
+    const path = this.#pathOf(name);
+    const problem = this.problems().find(({ file }) => file === path);
+    throw problem === undefined
+      ? this.#unknown(name)
+      : new DetourError('STATE_UNUSABLE', { path, reason: problem.reason });
   }
 
   #unknown(name: string): DetourError {
