@@ -236,7 +236,10 @@ export interface ForeignRule {
   allToTable: number | null;
 }
 
-/** Rules of netfilter that packets which XDP forwards would go past. Nothing in it is Detour's: it has no such rules. */
+/**
+ * Rules of netfilter that packets which XDP forwards would go past. Of Detour's own only those of a gateway node that is
+ * armed (`leased`): a router's are about packets that XDP leaves to the stack anyway.
+ */
 export interface NetfilterHook {
   family: Family;
   /** "nft table inet filter, chain forward (policy drop)". */
@@ -245,6 +248,8 @@ export interface NetfilterHook {
   translates: boolean;
   /** Interfaces whose packets go through it; null: all. */
   devices: readonly string[] | null;
+  /** Of `detour gateway run` on this machine: they translate for a router, and end by themselves with its lease. */
+  leased?: true;
 }
 
 /** Everything Detour looks at, as the kernel had it at one moment. Iteration order is stable. */

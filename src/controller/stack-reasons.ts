@@ -34,17 +34,27 @@ export function hooksInTheWay(config: Concerned, view: Looked): NetfilterHook[] 
  *
  * With `auto` one rule of netfilter that sees forwarded packets is enough for all such interfaces: which of them a
  * rule is about only its own text could tell, and a connection must not be seen in one direction only.
+ *
+ * Rules of a gateway node on this machine are enough for interfaces on `xdp`, too: what the router sends here would
+ * leave untranslated, and beyond the end of its lease.
  */
 export function stackReasons(config: Concerned, view: Looked): Map<string, string> {
   const hooks = hooksInTheWay(config, view);
-  const netfilter = hooks.length > 0 ? describeHooks(hooks) : null;
+  const others = hooks.filter(({ leased }) => !leased);
+  const netfilter = others.length > 0 ? describeHooks(others) : null;
+  const node = hooks.length > others.length ? LEASED : null;
   const reasons = new Map<string, string>();
   for (const [name, forwarding] of forwardingByInterface(config)) {
     if (forwarding === 'stack') reasons.set(name, 'configured: forwarding is stack');
     else if (forwarding === 'auto' && netfilter !== null) reasons.set(name, netfilter);
+    else if (node !== null) reasons.set(name, node);
   }
   return reasons;
 }
+
+/** Ends with the lease; there is nothing to be done about it. */
+const LEASED =
+  'this machine is a gateway node of another router (nft table inet detour-gateway), whose packets are translated in the stack';
 
 /** Names the first ones; what to do where they need not see forwarded packets. */
 export function describeHooks(hooks: readonly NetfilterHook[]): string {
@@ -63,11 +73,12 @@ export function listHooks(hooks: readonly NetfilterHook[]): string {
   return texts.slice(0, SHOWN).join(', ') + more;
 }
 
-/** For health: one line for what `auto` has decided, and none where it is as configured. */
+/** For health: a line for each reason besides the configuration's own. */
 export function netfilterNotes(config: Concerned, view: Looked): string[] {
-  const hooks = hooksInTheWay(config, view);
-  if (hooks.length === 0) return [];
-  const auto = [...forwardingByInterface(config)].filter(([, forwarding]) => forwarding === 'auto');
-  if (auto.length === 0) return [];
-  return [`the stack forwards for ${auto.map(([name]) => name).join(', ')}: ${describeHooks(hooks)}`];
+  const names = new Map<string, string[]>();
+  const configured = forwardingByInterface(config);
+  for (const [name, reason] of stackReasons(config, view)) {
+    if (configured.get(name) !== 'stack') names.set(reason, [...(names.get(reason) ?? []), name]);
+  }
+  return [...names].map(([reason, interfaces]) => `the stack forwards for ${interfaces.join(', ')}: ${reason}`);
 }

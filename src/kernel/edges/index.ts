@@ -85,6 +85,8 @@ class Edges implements GatewayEdges {
 
   async #isThere(wanted: Ruleset | null): Promise<boolean> {
     const mark = wanted?.mark ?? '';
+    // Known to be another: replaced without a look, for somebody waits for it.
+    if (this.#known !== null && this.#known !== mark) return false;
     // Nobody else makes a table of this name: once it has gone it needs no audit.
     const isFresh = mark === '' || this.#nowMs() - this.#seenAtMs < AUDIT_INTERVAL_MS;
     if (this.#known === mark && isFresh) return true;

@@ -1,6 +1,7 @@
 /** Which chains see packets that are forwarded: those that XDP would take past them. Pure. */
 import type { NetfilterHook } from '../../controller/ports.js';
 import type { Family } from '../../net/ip-address.js';
+import { EDGE_TABLE } from '../edges/ruleset.js';
 import type { NetfilterChain } from './chain.js';
 
 const FAMILIES: Readonly<Partial<Record<NetfilterChain['family'], readonly Family[]>>> = {
@@ -17,14 +18,20 @@ const FORWARDED: ReadonlySet<NetfilterChain['hook']> = new Set([
   'egress',
 ]);
 
+/** Of an armed gateway node, see src/gateway/node/arming; a layer that is not imported here. */
+const NODE_TABLE = 'inet detour-gateway';
+
 /** One for each family. Empty: the chain is elsewhere, or it lets everything pass as it is. */
 export function hooksOf(chain: NetfilterChain): NetfilterHook[] {
   if (!FORWARDED.has(chain.hook) || (chain.rules === 0 && chain.policy === 'accept')) return [];
+  const table = `${chain.family} ${chain.table}`;
+  if (table === EDGE_TABLE) return [];
   return (FAMILIES[chain.family] ?? []).map((family) => ({
     family,
     text: chainText(chain),
     translates: chain.type === 'nat',
     devices: chain.devices,
+    ...(table === NODE_TABLE && { leased: true as const }),
   }));
 }
 

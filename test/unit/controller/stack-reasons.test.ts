@@ -50,6 +50,21 @@ describe('interfaces that the stack forwards for', () => {
     expect(netfilterNotes(config, looked)).toEqual([`the stack forwards for eth4, eth1: ${reason}`]);
   });
 
+  test('are all of them while this machine is an armed gateway node, whatever is configured', () => {
+    const node = hook({ text: 'nft table inet detour-gateway, chain postrouting (nat, postrouting)', leased: true });
+    const looked = { netfilter: [node], links: FIVE };
+    expect(byStack([node])).toEqual(['eth4', 'eth5', 'eth1', 'eth2', 'eth3']);
+    expect(stackReasons(config, looked).get('eth3')).toBe('configured: forwarding is stack');
+    const [note, ...more] = netfilterNotes(config, looked);
+    expect(note).toMatch(
+      /^the stack forwards for eth4, eth5, eth1, eth2: this machine is a gateway node of another router/,
+    );
+    expect(more).toEqual([]);
+    // The reason that somebody can do something about comes first.
+    expect(stackReasons(config, { ...looked, netfilter: [node, hook()] }).get('eth1')).toContain('nft table ip nat');
+    expect(stackReasons(config, { ...looked, netfilter: [node, hook()] }).get('eth2')).toContain('gateway node');
+  });
+
   test('are not told of where nothing is on auto', () => {
     const all = configOf('uplinks: {a: {interface: eth1, forwarding: xdp}}');
     expect(netfilterNotes(all, { netfilter: [hook()], links: FIVE })).toEqual([]);

@@ -40,6 +40,19 @@ test.each<[string, Partial<NetfilterChain>, families: number[], text: string]>([
   for (const hook of hooks) expect(hook.text).toBe(text);
 });
 
+test("rules of Detour's own are not in the way of XDP as a router, and are marked as a node", () => {
+  const own = (table: string, family: NetfilterChain['family'] = 'inet') =>
+    hooksOf(chain({ family, table, type: 'nat', hook: 'postrouting' })).map(({ leased }) => leased);
+  expect(own('detour-edge')).toEqual([]);
+  expect(own('detour-gateway')).toEqual([true, true]);
+  // Somebody else's, by chance.
+  expect([own('detour-edge', 'ip'), own('detour-gateway', 'ip6'), own('detour-edges')]).toEqual([
+    [undefined],
+    [undefined],
+    [undefined, undefined],
+  ]);
+});
+
 test('sets and their elements change no chain', () => {
   const concerns = (type: number): boolean =>
     concernsChains({ type: (10 << 8) | type, flags: 0, sequence: 0, portId: 0, payload: Buffer.alloc(4) });

@@ -25,7 +25,9 @@ export function netfilter({ hooks, view, loaded }: DoctorInput): Finding[] {
     return [NAT, FIREWALL].map(({ report }) => report({ status: 'skip', detail: hooks.unknown }));
   }
   const links = isUnknown(view) ? new Map() : view.links;
-  const inTheWay = loaded ? hooksInTheWay(loaded.config, { netfilter: hooks, links }) : hooks;
+  const all = loaded ? hooksInTheWay(loaded.config, { netfilter: hooks, links }) : hooks;
+  // A gateway node's take what they need from XDP by themselves; nobody has to do anything about them.
+  const inTheWay = all.filter(({ leased }) => !leased);
   const forwarding = loaded && [...forwardingByInterface(loaded.config)];
   return [
     finding(
