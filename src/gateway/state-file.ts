@@ -7,8 +7,10 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  fchownSync,
   fstatSync,
   fsyncSync,
+  lchownSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -56,10 +58,24 @@ function stateError(path: string, error: unknown): DetourError {
 
 const unusable = (path: string, reason: string): DetourError => new DetourError('STATE_UNUSABLE', { path, reason });
 
-/** Null: fine. */
-function ownerProblem(stat: BigIntStats): string | null {
-  const self = process.geteuid?.() ?? 0;
-  return Number(stat.uid) === self ? null : `belongs to user ${stat.uid}, not to user ${self} who reads it`;
+const ROOT = 0;
+const self = (): number => process.geteuid?.() ?? ROOT;
+
+/**
+ * Null: fine. A controller need not be root, but who pairs is: what root writes belongs to the owner of the directory, and
+ * root reads what belongs to that owner.
+ */
+function ownerProblem(stat: BigIntStats, directory: BigIntStats): string | null {
+  const owner = Number(stat.uid);
+  if (owner === self() || (self() === ROOT && stat.uid === directory.uid)) return null;
+  return `belongs to user ${owner}, not to user ${self()} who reads it`;
+}
+
+const statOf = (path: string): BigIntStats => lstatSync(path, { bigint: true });
+
+/** Only root can, and only root needs to. */
+function giveTo(owner: BigIntStats, chown: (uid: number, gid: number) => void): void {
+  if (self() === ROOT && Number(owner.uid) !== ROOT) chown(Number(owner.uid), Number(owner.gid));
 }
 
 /**
@@ -68,7 +84,8 @@ function ownerProblem(stat: BigIntStats): string | null {
  */
 export function ensurePrivateDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY });
+    const made = mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY });
+    if (made !== undefined) giveTo(statOf(dirname(path)), (uid, gid) => lchownSync(path, uid, gid));
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw stateError(path, error);
   }
@@ -77,9 +94,9 @@ export function ensurePrivateDirectory(path: string): void {
 
 /** @throws DetourError STATE_UNUSABLE if it is none of ours; the error of `lstat` as NOT_PERMITTED or STATE_UNUSABLE */
 function checkDirectory(path: string): void {
-  const stat = attempt(path, () => lstatSync(path, { bigint: true }));
+  const stat = attempt(path, () => statOf(path));
   if (!stat.isDirectory()) throw unusable(path, 'is not a directory');
-  const owner = ownerProblem(stat);
+  const owner = ownerProblem(stat, stat);
   if (owner !== null) throw unusable(path, owner);
   if ((Number(stat.mode) & OTHERS_WRITE) !== 0) {
     throw unusable(path, `others may write to it (mode ${octal(stat.mode)}): chmod 700 ${path}`);
@@ -130,7 +147,7 @@ export function readStateFile(path: string, maximumBytes: number): StateFile | n
 function readOpen(path: string, file: number, maximumBytes: number): StateFile {
   const stat = fstatSync(file, { bigint: true });
   if (!stat.isFile()) throw unusable(path, 'is not a regular file');
-  const owner = ownerProblem(stat);
+  const owner = ownerProblem(stat, statOf(dirname(path)));
   if (owner !== null) throw unusable(path, owner);
   if ((Number(stat.mode) & OTHERS) !== 0) {
     throw unusable(path, `others may read or write it (mode ${octal(stat.mode)}): chmod 600 ${path}`);
@@ -189,6 +206,7 @@ function writeSynced(path: string, text: string): void {
     const bytes = Buffer.from(text, 'utf8');
     let written = 0;
     while (written < bytes.length) written += writeSync(file, bytes, written);
+    giveTo(statOf(dirname(path)), (uid, gid) => fchownSync(file, uid, gid));
     fsyncSync(file);
   } finally {
     closeSync(file);

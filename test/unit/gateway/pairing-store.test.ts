@@ -70,6 +70,20 @@ describe('the pairings of a machine', () => {
     expect(readdirSync(dirname(file('x'))).sort()).toEqual(['laptop.json', 'phone.json']);
   });
 
+  test.runIf(process.geteuid?.() === 0)('made by root belong to the user whose directory it is', () => {
+    const { stateDirectory } = makeStore();
+    mkdirSync(stateDirectory, { mode: 0o700 });
+    chownSync(stateDirectory, 12345, 12345);
+    const { store, file } = makeStore(stateDirectory);
+    store.add(pairing('phone'));
+    store.approve('phone');
+    expect([dirname(file('x')), file('phone.json')].map((path) => statSync(path).uid)).toEqual([12345, 12345]);
+    expect(names(makeStore(stateDirectory).store)).toEqual(['phone']);
+    chownSync(file('phone.json'), 54321, 12345);
+    store.reload();
+    expect(reasonOf(store)).toMatch(/belongs to user 54321, not to user 0/);
+  });
+
   test('have one key each, and a name each', () => {
     const { store } = makeStore();
     const phone = pairing('phone');
