@@ -1,7 +1,6 @@
 import {
   appendFileSync,
   chmodSync,
-  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -68,20 +67,6 @@ describe('the pairings of a machine', () => {
     expect([stateDirectory, dirname(file('x')), file('phone.json')].map(modeOf)).toEqual(['700', '700', '600']);
     expect(makeStore(stateDirectory).store.list()).toEqual([laptop, phone]);
     expect(readdirSync(dirname(file('x'))).sort()).toEqual(['laptop.json', 'phone.json']);
-  });
-
-  test.runIf(process.geteuid?.() === 0)('made by root belong to the user whose directory it is', () => {
-    const { stateDirectory } = makeStore();
-    mkdirSync(stateDirectory, { mode: 0o700 });
-    chownSync(stateDirectory, 12345, 12345);
-    const { store, file } = makeStore(stateDirectory);
-    store.add(pairing('phone'));
-    store.approve('phone');
-    expect([dirname(file('x')), file('phone.json')].map((path) => statSync(path).uid)).toEqual([12345, 12345]);
-    expect(names(makeStore(stateDirectory).store)).toEqual(['phone']);
-    chownSync(file('phone.json'), 54321, 12345);
-    store.reload();
-    expect(reasonOf(store)).toMatch(/belongs to user 54321, not to user 0/);
   });
 
   test('have one key each, and a name each', () => {
@@ -180,8 +165,6 @@ describe('a key that is rotated', () => {
 });
 
 describe('a file that is not as it should be', () => {
-  const root = process.geteuid?.() === 0;
-
   test.each<[string, (path: string) => void, RegExp]>([
     ['is readable by others', (path) => chmodSync(path, 0o640), /others may read or write it \(mode 640\): chmod 600/],
     ['is writable by others', (path) => chmodSync(path, 0o602), /others may read or write it/],
@@ -189,11 +172,6 @@ describe('a file that is not as it should be', () => {
     ['is a link', (path) => (renameSync(path, `${path}.away`), symlinkSync(`${path}.away`, path)), /symbolic link/],
     ['is a pipe', (path) => (rmSync(path), execFileSync('mkfifo', ['-m', '600', path])), /is not a regular file/],
     ['is huge', (path) => truncateSync(path, 1_000_000), /has 1000000 bytes, more than 4096/],
-    ...(root
-      ? [
-          ['is of somebody else', (path: string) => chownSync(path, 12345, 12345), /belongs to user 12345/] as const,
-        ].map(([what, damage, message]): [string, (path: string) => void, RegExp] => [what, damage, message])
-      : []),
   ])('because it %s is refused and named, and the others go on', (_, damage, message) => {
     const { store, file } = makeStore();
     store.add(pairing('phone'));
