@@ -139,6 +139,12 @@ export class EdgeLab {
     return { returned, end };
   }
 
+  /** The node translates whatever source it gets, and answers clients straight. */
+  serveClients(): void {
+    const rules = 'flush chain inet armed others\nadd rule inet armed translate oifname nw0 masquerade\n';
+    execFileSync('ip', ['netns', 'exec', this.node.name, 'nft', '--file', '-'], { input: rules });
+  }
+
   macOf(name: string): Buffer {
     const [link] = JSON.parse(ip(`-json link show dev ${name}`)) as [{ address: string }];
     return Buffer.from(link.address.replaceAll(':', ''), 'hex');
