@@ -452,6 +452,10 @@ export interface GatewayChannel {
   revoke(name: string, by: string): void;
   /** Keys were added or changed on disk. */
   reloadPairings(): void;
+  /**
+   * For metrics, by the names of api/metrics/catalogue.ts: gatewayReceived, gatewayAccepted, gatewaySent,
+   * gatewaySendErrors, gatewayElections, gatewayElectionFailures.
+   */
   statistics(): Record<string, number>;
   /** `keep`: leases stay for the next run; otherwise everybody is released. */
   close(options: { keep: boolean }): Promise<void>;

@@ -267,7 +267,7 @@ test('the list, one node and decisions by hand', async () => {
   expect((await gateways('show', 'phone')).stdout).toMatch(/^phone: elected for 3 m 12 s/);
   expect(JSON.parse((await gateways('show', 'phone', '--json')).stdout)).toMatchObject({ name: 'phone' });
   for (const [command, outcome] of [
-    ['approve', 'tablet is approved; now: absent, is not heard'],
+    ['approve', 'tablet is approved; now: absent,'],
     ['elect', 'tablet is elected by hand, until "auto"; now: absent'],
     ['release', 'tablet is kept released, until "auto"; now: absent'],
     ['auto', 'tablet is elected when it is needed; now: absent'],

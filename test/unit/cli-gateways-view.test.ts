@@ -24,9 +24,10 @@ describe('the list of gateway nodes', () => {
       laptop  resting  192.0.2.51  v4          -  free          mains         -      -
       tablet  absent   -           -           -  -                 -         -      -
 
-      phone: elected: IPv4 and IPv6 are needed, and no other node offers both
-      laptop: rests for 2 s after a failed election
-      tablet: is not heard
+      phone: elected as active; the best of 1
+      laptop: cannot be elected: rests: refused: arming failed (nft is missing); rests
+        for 2 s more
+      tablet: cannot be elected: not heard
 
       not paired, never elected: "guest phone" at 192.0.2.77 on eth0
 

@@ -109,7 +109,8 @@ function measuredCell({ measured }: GatewayResource): Cell {
 
 const whyLine = (gateway: GatewayResource): string => {
   const byHand = gateway.operator === null ? '' : ` (by hand: ${gateway.operator}; "detour gateways auto" ends that)`;
-  return `${gateway.name}: ${gateway.why}${byHand}`;
+  const rests = gateway.restMs === null ? '' : `; rests for ${formatDurationMs(gateway.restMs)} more`;
+  return `${gateway.name}: ${gateway.why}${rests}${byHand}`;
 };
 
 const unpairedLine = ({ name, address, interface: device }: GatewayListResource['unpaired'][number]): string =>
