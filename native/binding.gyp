@@ -8,6 +8,7 @@
         'environment.cc',
         'errors.cc',
         'file_lock.cc',
+        'frame_relay.cc',
         'icmp_receiver.cc',
         'link_guard.cc',
         'link_news.cc',

@@ -5,6 +5,7 @@
 #include "environment.h"
 #include "errors.h"
 #include "file_lock.h"
+#include "frame_relay.h"
 #include "icmp_receiver.h"
 #include "link_socket.h"
 #include "live_frames.h"
@@ -96,6 +97,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports)
 	addClass<IcmpReceiver>(exports, "createIcmpReceiver");
 	addClass<TrafficSource>(exports, "startTrafficSource");
 	addClass<TrafficSink>(exports, "startTrafficSink");
+	addClass<FrameRelay>(exports, "startFrameRelay");
 	return exports;
 }
 } // namespace

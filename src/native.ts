@@ -248,6 +248,42 @@ export interface TrafficSink {
   takeCounts(): { ifindex: number; packets: number }[];
 }
 
+export interface FrameRelayOptions {
+  /** Interfaces between which frames are relayed, as a switch does; 2 to 64. */
+  ifindexes: readonly number[];
+  /** Only UDP to one of these: without IPv4 fragments, IPv6 extension headers and VLAN tags. */
+  ports: readonly [number, number];
+  /** Network namespace file; absent: the current one. */
+  netns?: string;
+  /** Probabilities, 0 to 1, drawn for each frame and each interface it goes to. */
+  loss: number;
+  duplication: number;
+  /** Of being held back by a random time up to `reorderDelayUs`: what comes later overtakes. */
+  reordering: number;
+  /** Of every frame. */
+  delayUs: number;
+  reorderDelayUs: number;
+  /** u32: the same seed has the same fates for the same frames in the same order. */
+  seed: number;
+}
+
+/**
+ * Takes copies of frames from interfaces and sends them to others, some not at all, some twice, some late; a thread of its
+ * own. The kernel's own forwarding of them is the caller's to stop.
+ */
+export interface FrameRelay {
+  /** Frames so far. A duplicate is counted in `sent`, too. Stays readable after close(). */
+  statistics(): {
+    received: number;
+    sent: number;
+    lost: number;
+    duplicated: number;
+    reordered: number;
+    sendErrors: number;
+  };
+  close(): void;
+}
+
 export interface LiveFrameOptions {
   /** fd of an XDP program. */
   programFd: number;
@@ -402,6 +438,7 @@ export interface NativeAddon {
   openPathSocket(options: PathSocketOptions): Promise<PathSocket>;
   startTrafficSource(options: TrafficSourceOptions): TrafficSource;
   startTrafficSink(options: TrafficSinkOptions): TrafficSink;
+  startFrameRelay(options: FrameRelayOptions): FrameRelay;
   /**
    * Makes the file where it is missing (mode 0600), locks it and writes our pid and a newline into it. Closing leaves it
    * there; who removes it does that before. The file that is locked is the one at `path`.

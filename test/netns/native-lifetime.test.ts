@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BpfObject } from '../../src/libbpf/index.js';
-import { native } from '../../src/native.js';
+import { native, type FrameRelayOptions } from '../../src/native.js';
 import { compileBpf, type CompiledBpf } from '../helpers/compile-bpf.js';
 import { NamedNetns } from '../helpers/named-netns.js';
 import { until } from '../helpers/poll.js';
@@ -66,6 +66,18 @@ const traffic = (): { family: 4; netns: string; port: number; maxPackets: number
   maxPackets: 100,
 });
 
+const relay = (ifindexes: number[]): FrameRelayOptions => ({
+  ifindexes,
+  ports: [6868, 6869],
+  netns: netns.path,
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  delayUs: 0,
+  reorderDelayUs: 0,
+  seed: 1,
+});
+
 const KINDS: Record<string, () => void> = {
   'ring buffer': () => native.openRingBuffer(mapFd('events'), nothing).close(),
   'mapped array': () => {
@@ -106,6 +118,7 @@ const KINDS: Record<string, () => void> = {
         onError: nothing,
       })
       .close(),
+  'frame relay': () => native.startFrameRelay(relay([1, 1])).close(),
   'traffic source': () =>
     void native
       .startTrafficSource({
@@ -141,6 +154,7 @@ const FAILING: Record<string, () => unknown> = {
     }),
   'carrier watch over a map that is not memory': () =>
     native.openCarrierWatch({ livenessFd: mapFd('plain'), realtimePriority: 0, routeProtocol: 68 }),
+  'frame relay of which one interface is missing': () => native.startFrameRelay(relay([1, 4242])),
   'prober in no namespace': () => native.createProber({ cookieKey, realtimePriority: 0, netns: '/etc/hostname' }),
   'traffic source with a foreign address': () =>
     native.startTrafficSource({
