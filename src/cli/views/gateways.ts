@@ -154,7 +154,7 @@ function leaseLines({ lease, uplink, usage }: GatewayResource): string[] {
   const carried = `${formatBytes(BigInt(usage.toNetworkBytes))} out, ${formatBytes(BigInt(usage.fromNetworkBytes))} in`;
   const left = formatDurationMs(lease.leftMs);
   return [
-    `lease: ${lease.role}, ${left} left until it is renewed, uplink ${uplink ?? 'not made yet'}; carried ${carried}`,
+    `lease: ${lease.role}, ${left} left unless it is renewed, uplink ${uplink ?? 'not made yet'}; carried ${carried}`,
   ];
 }
 
