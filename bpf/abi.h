@@ -83,7 +83,7 @@ enum detour_reason {
 	REASON_BLACKHOLE = 40,	       /* a blackhole route */
 	REASON_REDIRECT_FAILED = 41,   /* bpf_redirect_map refused: no such port */
 	REASON_GATEWAY_HOP_LIMIT = 42, /* gateway protocol: TTL or hop limit is not 255, so it has passed a router */
-	REASON_GATEWAY_MALFORMED = 43, /* gateway protocol: length, magic or version of no message */
+	REASON_GATEWAY_MALFORMED = 43, /* gateway protocol: no message, or none that anybody sends so */
 	REASON_GATEWAY_RATE = 44,      /* gateway protocol: more than its source, or all unknown ones, may send */
 
 	REASON_PROBE_REPLY = 50,      /* one of our probes came back: timed and consumed */

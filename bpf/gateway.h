@@ -106,15 +106,40 @@ static __always_inline bool is_gateway_message(const struct packet *packet)
 	return header->magic_be == bpf_htons(GATEWAY_MAGIC) && header->version == GATEWAY_VERSION;
 }
 
-/* The stack puts fragments together, and the socket's owner looks at the whole: they have no ports here. */
+static __always_inline bool is_to_gateway_port(const struct packet *packet)
+{
+	const struct udphdr *udp = packet_start(packet) + packet->l4_offset;
+
+	if (packet->flow.protocol != IPPROTO_UDP || packet->fragment == FRAGMENT_LATER)
+		return false;
+	return (void *)(udp + 1) <= packet_end(packet) && udp->dest == bpf_htons(GATEWAY_PORT);
+}
+
+/*
+ * After a packet was found to be the stack's because of what is between its headers. Nobody sends messages so, but the
+ * stack would hand them to the socket past the rates; so it would what is behind too many headers to be looked at.
+ */
+static __always_inline enum detour_reason refuse_disguised_message(const struct packet *packet,
+								   enum detour_reason reason)
+{
+	if (reason != REASON_IP_OPTIONS && reason != REASON_EXTENSION_HEADER)
+		return reason;
+	if (!(packet->ingress->flags & INTERFACE_GATEWAY_PROTOCOL) || !is_for_this_machine(packet))
+		return reason;
+	if (packet->l4_offset && !is_to_gateway_port(packet))
+		return reason;
+	return REASON_GATEWAY_MALFORMED;
+}
+
+/* Without the first fragment, which is dropped here, the stack never gets the others together. */
 static __always_inline enum detour_reason receive_gateway_message(const struct packet *packet)
 {
 	if (!(packet->ingress->flags & INTERFACE_GATEWAY_PROTOCOL))
 		return REASON_NONE;
-	if (packet->flow.protocol != IPPROTO_UDP || packet->flow.ports_be >> 16 != bpf_htons(GATEWAY_PORT))
+	if (!is_to_gateway_port(packet) || !is_for_this_machine(packet))
 		return REASON_NONE;
-	if (!is_for_this_machine(packet))
-		return REASON_NONE;
+	if (packet->fragment)
+		return REASON_GATEWAY_MALFORMED;
 	if (packet->ttl != GATEWAY_HOP_LIMIT)
 		return REASON_GATEWAY_HOP_LIMIT;
 	if (!is_gateway_message(packet))

@@ -24,6 +24,12 @@ struct flow {
 	__u32 protocol;
 };
 
+enum fragment {
+	FRAGMENT_NONE = 0,
+	FRAGMENT_FIRST = 1, /* the transport header is in it */
+	FRAGMENT_LATER = 2,
+};
+
 struct packet {
 	struct xdp_md *ctx;
 	const struct settings *settings;
@@ -31,13 +37,13 @@ struct packet {
 	__u32 frame_length;		 /* all buffers, link header and padding included */
 	__u32 l3_length;		 /* by the IP header; never more than the frame has */
 	__u32 l3_offset;
-	__u32 l4_offset;
+	__u32 l4_offset;     /* 0: behind more extension headers than we look at */
 	__u16 ethertype;     /* behind the tags, host order */
 	__u16 vlan_id;	     /* as in struct interface_key */
 	__u16 inner_vlan_id; /* as in struct interface_key */
 	__u8 tag_count;	     /* tags in the frame, priority tags included */
 	__u8 family;	     /* 4 or 6 */
-	__u8 fragment;	     /* 1: a fragment, also the first one */
+	__u8 fragment;	     /* enum fragment */
 	__u8 to_many;	     /* 1: the destination MAC is a group's; only on interfaces that look at such */
 	__u8 ttl;	     /* or hop limit */
 	__u8 traffic_class;  /* or TOS */

@@ -15,8 +15,9 @@
 #include "parse_ipv6_chain.h"
 
 enum {
-	IPV4_HEADER_WORDS = 5,	      /* IHL without options */
-	IPV4_FRAGMENT_BITS = 0x3fff,  /* more fragments, fragment offset */
+	IPV4_HEADER_WORDS = 5, /* IHL without options */
+	IPV4_MORE_FRAGMENTS = 0x2000,
+	IPV4_FRAGMENT_OFFSET = 0x1fff,
 	PROTOCOL_HAS_PORTS_BYTES = 4, /* source and destination port come first in all of them */
 };
 
@@ -45,6 +46,13 @@ static __always_inline enum detour_reason parse_ports(struct packet *packet)
 	return REASON_NONE;
 }
 
+static __always_inline enum fragment ipv4_fragment(__be16 field_be)
+{
+	if (field_be & bpf_htons(IPV4_FRAGMENT_OFFSET))
+		return FRAGMENT_LATER;
+	return field_be & bpf_htons(IPV4_MORE_FRAGMENTS) ? FRAGMENT_FIRST : FRAGMENT_NONE;
+}
+
 static __always_inline enum detour_reason parse_ipv4(struct packet *packet)
 {
 	struct iphdr *ip = packet_start(packet) + packet->l3_offset;
@@ -57,19 +65,19 @@ static __always_inline enum detour_reason parse_ipv4(struct packet *packet)
 	packet->l3_length = bpf_ntohs(ip->tot_len);
 	if (packet->l3_length > available || packet->l3_length < ip->ihl * 4U)
 		return REASON_TRUNCATED;
+	packet->family = 4;
+	packet->ttl = ip->ttl;
+	packet->traffic_class = ip->tos;
+	packet->fragment = ipv4_fragment(ip->frag_off);
+	packet->flow.source_be[0] = ip->saddr;
+	packet->flow.destination_be[0] = ip->daddr;
+	packet->flow.protocol = ip->protocol;
+	packet->l4_offset = packet->l3_offset + ip->ihl * 4U;
 	if (ip->ihl > IPV4_HEADER_WORDS)
 		return REASON_IP_OPTIONS;
 	if (!ipv4_checksum_ok(ip))
 		return REASON_BAD_HEADER;
-
-	packet->family = 4;
-	packet->ttl = ip->ttl;
-	packet->traffic_class = ip->tos;
-	packet->fragment = (ip->frag_off & bpf_htons(IPV4_FRAGMENT_BITS)) != 0;
-	packet->flow.source_be[0] = ip->saddr;
-	packet->flow.destination_be[0] = ip->daddr;
-	packet->flow.protocol = ip->protocol;
-	packet->l4_offset = packet->l3_offset + sizeof(*ip);
+	packet->l4_offset = packet->l3_offset + sizeof(*ip); /* a number that the verifier knows */
 	return parse_ports(packet);
 }
 
@@ -102,13 +110,13 @@ static __always_inline enum detour_reason parse_ipv6(struct packet *packet)
 		};
 		enum detour_reason reason = walk_ipv6_chain(packet->ctx, &chain);
 
-		if (reason)
-			return reason;
 		packet->fragment = chain.fragment;
 		packet->flow.protocol = chain.next_header;
 		if (chain.l4_offset > MAX_CHAIN_END) /* for the verifier: the walk never returns more */
 			return REASON_EXTENSION_HEADER;
 		packet->l4_offset = chain.l4_offset;
+		if (reason)
+			return reason;
 	}
 	return parse_ports(packet);
 }

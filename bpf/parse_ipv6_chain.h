@@ -12,20 +12,23 @@
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 
-#include "abi.h"
+#include "packet.h"
 
 enum {
 	MAX_CHAIN_HEADERS = 6, /* longer chains are left to the stack */
 	MAX_CHAIN_END = 64 + MAX_CHAIN_HEADERS * 256 * 8,
 };
 
-/* In: offsets from the start of the frame, first header. Out: where the chain ended, and with what. */
+/*
+ * In: offsets from the start of the frame, first header. Out: where the chain ended, and with what; l4_offset stays 0
+ * where no end was found. Also filled in with REASON_EXTENSION_HEADER, if it has an end.
+ */
 struct ipv6_chain {
 	__u32 l3_offset;
 	__u32 l3_length;
 	__u32 l4_offset;
 	__u32 next_header;
-	__u32 fragment;
+	__u32 fragment; /* enum fragment */
 };
 
 static __always_inline bool is_extension_header(__u32 next_header)
@@ -47,34 +50,35 @@ __noinline int walk_ipv6_chain(struct xdp_md *ctx, struct ipv6_chain *chain)
 		return REASON_EXTENSION_HEADER;
 
 	__u32 next_header = chain->next_header;
+	enum detour_reason for_stack = REASON_NONE;
 	__u32 l3_end = chain->l3_offset + chain->l3_length;
 	__u32 offset = chain->l3_offset + 40;
 
 	for (int i = 0; i <= MAX_CHAIN_HEADERS; i++) {
 		if (next_header == IPPROTO_HOPOPTS || next_header == IPPROTO_ROUTING)
-			return REASON_EXTENSION_HEADER;
+			for_stack = REASON_EXTENSION_HEADER;
 		if (!is_extension_header(next_header)) {
 			chain->next_header = next_header;
 			chain->l4_offset = offset;
-			return REASON_NONE;
+			return for_stack;
 		}
 		if (offset > MAX_CHAIN_END || offset + 8 > l3_end)
-			return REASON_TRUNCATED;
+			return for_stack ? for_stack : REASON_TRUNCATED;
 
 		const __u8 *header = data + offset;
 
 		if ((void *)(header + 8) > end)
-			return REASON_TRUNCATED;
+			return for_stack ? for_stack : REASON_TRUNCATED;
 		if (next_header == IPPROTO_FRAGMENT) {
 			chain->next_header = header[0];
 			chain->l4_offset = offset + 8;
-			chain->fragment = 1;
-			return REASON_NONE;
+			chain->fragment = (header[2] | (header[3] & 0xf8)) ? FRAGMENT_LATER : FRAGMENT_FIRST;
+			return for_stack;
 		}
-		/* AH counts 4-byte words less two (RFC 4302), destination options 8-byte words less one */
+		/* AH counts 4-byte words less two (RFC 4302), the others 8-byte words less one */
 		offset += next_header == IPPROTO_AH ? (header[1] + 2) * 4 : (header[1] + 1) * 8;
 		if (offset > l3_end)
-			return REASON_TRUNCATED;
+			return for_stack ? for_stack : REASON_TRUNCATED;
 		next_header = header[0];
 	}
 	return REASON_EXTENSION_HEADER;

@@ -65,7 +65,7 @@ static __always_inline enum detour_reason process(struct packet *packet)
 {
 	struct departure departure = {};
 
-	STEP(parse(packet));
+	STEP(refuse_disguised_message(packet, parse(packet)));
 	STEP(control(packet));
 	STEP(guard_forwarding(packet));
 	STEP(guard_addresses(packet));

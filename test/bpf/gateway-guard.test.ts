@@ -116,12 +116,6 @@ testPacketRows(
       verdict: 'REDIRECT',
       reasons: ['1:FORWARDED'],
     },
-    passed(
-      'a fragment is for the stack to put together',
-      `${E[4]}/${MULTICAST[4](1, ", flags='MF'")}/${UDP}`,
-      'MULTICAST',
-    ),
-    passed('an IPv6 fragment, too', `${E[6]}/${MULTICAST[6](1)}/IPv6ExtHdrFragment(m=1)/${UDP}`, 'MULTICAST'),
     passed('ARP to all', `Ether(src=E.src, dst='ff:ff:ff:ff:ff:ff')/ARP()`, 'NOT_IP'),
     passed(
       'a multicast that is none of ours',
@@ -132,6 +126,84 @@ testPacketRows(
       'a reply to a probe does not come by multicast',
       `${E[4]}/IP(src='192.0.2.9', dst='239.255.68.68')/ICMP(type=0, id=0xde70)/Raw(b'x'*32)`,
       'MULTICAST',
+    ),
+  ],
+  speakingRouter,
+);
+
+const HOP_BY_HOP = 'IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\\0\\0\\0\\0")])';
+const DESTINATION = 'IPv6ExtHdrDestOpt(options=[PadN(optdata=b"\\0\\0\\0\\0")])';
+const MESSAGE_6 = `${UDP}/${message()}`;
+const options = (where: string, ttl = 255) =>
+  `${where}/IP(src='192.0.2.9', dst='239.255.68.68', ttl=${ttl}, options=[IPOption_NOP()])`;
+
+testPacketRows(
+  'messages that hide from the rates',
+  [
+    row('behind IPv4 options', `${options(E[4])}/${UDP}/${message()}`, 'GATEWAY_MALFORMED'),
+    row(
+      'behind IPv4 options, to one machine',
+      `E/IP(src='192.0.2.9', dst='192.0.2.1', ttl=255, options=[IPOption_RR()])/${UDP}/${message()}`,
+      'GATEWAY_MALFORMED',
+    ),
+    row(
+      'in the first fragment',
+      `${E[4]}/${MULTICAST[4](255, ", flags='MF'")}/${UDP}/Raw(b'x'*16)`,
+      'GATEWAY_MALFORMED',
+    ),
+    row(
+      'in the first IPv6 fragment',
+      `${E[6]}/${MULTICAST[6]()}/IPv6ExtHdrFragment(m=1)/${MESSAGE_6}`,
+      'GATEWAY_MALFORMED',
+    ),
+    row('behind a hop-by-hop header', `${E[6]}/${MULTICAST[6]()}/${HOP_BY_HOP}/${MESSAGE_6}`, 'GATEWAY_MALFORMED'),
+    row(
+      'behind a hop-by-hop header and in a fragment',
+      `${E[6]}/${MULTICAST[6]()}/${HOP_BY_HOP}/IPv6ExtHdrFragment(m=1)/${MESSAGE_6}`,
+      'GATEWAY_MALFORMED',
+    ),
+    row(
+      'behind a routing header, to one machine',
+      `E/${UNICAST[6]()}/IPv6ExtHdrRouting(segleft=0, addresses=['2001:db8::2'])/${MESSAGE_6}`,
+      'GATEWAY_MALFORMED',
+    ),
+    row(
+      'behind more headers than anybody needs',
+      `E/${UNICAST[6]()}/${`${DESTINATION}/`.repeat(7)}${MESSAGE_6}`,
+      'GATEWAY_MALFORMED',
+    ),
+    passed('destination options hide nothing', `E/${UNICAST[6]()}/${DESTINATION}/${MESSAGE_6}`, 'GATEWAY_MESSAGE'),
+    passed("another port behind options is the stack's", `${options(E[4])}/UDP(dport=53)/${message()}`, 'IP_OPTIONS'),
+    passed('IGMP has options', `${options(E[4], 1)}/Raw(b'\\x16'+b'x'*7)`, 'IP_OPTIONS'),
+    passed(
+      'MLD has a hop-by-hop header',
+      `${E[6]}/IPv6(src='fe80::9', dst='ff02::16', hlim=1)/${HOP_BY_HOP}/ICMPv6MLReport2()`,
+      'EXTENSION_HEADER',
+    ),
+    passed(
+      'later fragments are never put together',
+      `${E[4]}/${MULTICAST[4](255, ', frag=4')}/${UDP}/Raw(b'x'*16)`,
+      'MULTICAST',
+    ),
+    passed(
+      'later IPv6 fragments, too',
+      `${E[6]}/${MULTICAST[6]()}/IPv6ExtHdrFragment(offset=4)/${MESSAGE_6}`,
+      'MULTICAST',
+    ),
+    passed(
+      'what goes elsewhere is not looked at',
+      `E/IP(src='203.0.113.1', dst='198.51.1.1', options=[IPOption_RR()])/${UDP}/${message()}`,
+      'IP_OPTIONS',
+    ),
+    passed(
+      'nor in IPv6',
+      `E/IPv6(src='2001:db8:f::1', dst='2001:db8:1::1')/${`${DESTINATION}/`.repeat(7)}${MESSAGE_6}`,
+      'EXTENSION_HEADER',
+    ),
+    passed(
+      'nor where the protocol is not spoken',
+      `E/Dot1Q(vlan=100)/Dot1Q(vlan=7)/IP(src='192.0.2.9', dst='192.0.2.1', options=[IPOption_RR()])/${UDP}/${message()}`,
+      '5:IP_OPTIONS',
     ),
   ],
   speakingRouter,
