@@ -58,7 +58,9 @@ void setOptions6(int fd, int ifindex, const std::vector<uint8_t> &group)
 	setIntOption(fd, SOL_IPV6, IPV6_UNICAST_HOPS, kHopLimit, "setsockopt(IPV6_UNICAST_HOPS)");
 	setIntOption(fd, SOL_IPV6, IPV6_MULTICAST_HOPS, kHopLimit, "setsockopt(IPV6_MULTICAST_HOPS)");
 	setIntOption(fd, SOL_IPV6, IPV6_MULTICAST_LOOP, 0, "setsockopt(IPV6_MULTICAST_LOOP)");
-	setIntOption(fd, SOL_IPV6, kIpv6MulticastAll, 0, "setsockopt(IPV6_MULTICAST_ALL)");
+	/* Linux 4.20. Without it groups that others have joined on the interface come in, too; no harm is in that. */
+	const int none = 0;
+	(void)setsockopt(fd, SOL_IPV6, kIpv6MulticastAll, &none, sizeof(none));
 	setIntOption(fd, SOL_IPV6, IPV6_RECVHOPLIMIT, 1, "setsockopt(IPV6_RECVHOPLIMIT)");
 	setIntOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1, "setsockopt(IPV6_RECVPKTINFO)");
 	setIntOption(fd, SOL_IPV6, IPV6_RECVFRAGSIZE, 1, "setsockopt(IPV6_RECVFRAGSIZE)");
@@ -126,7 +128,7 @@ void LinkSocket::readOptions(const Napi::Value &value)
 	const Options options(value, "options");
 	family_ = options.family();
 	ifindex_ = static_cast<int>(options.integer("ifindex", 1, INT_MAX));
-	options.string("ifname", kMaxIfnameLength);
+	ifname_ = options.string("ifname", kMaxIfnameLength);
 	port_ = static_cast<uint16_t>(options.u32("port", 1, UINT16_MAX));
 	peerPort_ = static_cast<uint16_t>(options.u32("peerPort", 1, UINT16_MAX));
 	group_ = options.bytes("group", addressBytes()).copy();
@@ -156,7 +158,12 @@ void LinkSocket::release() noexcept
 UniqueFd LinkSocket::openOnLink() const
 {
 	UniqueFd fd(checked(socket(addressFamily(family_), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
-	setIntOption(fd.get(), SOL_SOCKET, SO_BINDTOIFINDEX, ifindex_, "setsockopt(SO_BINDTOIFINDEX)");
+	/* By its name, which may have gone to another interface meanwhile, only before Linux 5.0. */
+	if (setsockopt(fd.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex_, sizeof(ifindex_)) < 0)
+		checked(errno == ENOPROTOOPT ? setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, ifname_.c_str(),
+							  static_cast<socklen_t>(ifname_.size()))
+					     : -1,
+			"setsockopt(SO_BINDTODEVICE)");
 	return fd;
 }
 

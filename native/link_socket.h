@@ -47,6 +47,7 @@ class LinkSocket : public NativeObject<LinkSocket>
 
 	int family_ = 4;
 	int ifindex_ = 0;
+	std::string ifname_;
 	uint16_t port_ = 0;
 	uint16_t peerPort_ = 0;
 	std::vector<uint8_t> group_;

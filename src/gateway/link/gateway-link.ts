@@ -37,6 +37,7 @@ export interface GatewayLinkOptions {
   pairings: () => readonly Pairing[];
   native: Pick<NativeAddon, 'openLinkSocket'>;
   clock: Clock;
+  /** This and the other callbacks come in the middle of reading: they must not throw. */
   onMessage: (received: ReceivedMessage) => void;
   onBurst: (burst: DiscardBurst) => void;
   /** A peer has spoken for the first time: from now on its key is taken from nobody else. To be kept (PairingStore.setPeer). */
