@@ -32,6 +32,7 @@ import type {
   KernelView,
   NextHopId,
   PortStatus,
+  ProbeIntent,
   TelemetrySource,
 } from './ports.js';
 import { Programmer } from './programmer.js';
@@ -80,6 +81,10 @@ export class Controller {
   #facts: UplinkFacts[] = [];
   /** Of the facts, what the engine has heard. */
   #told: readonly UplinkFacts[] = [];
+  /** What telemetry was asked for last. */
+  #probed: readonly ProbeIntent[] = [];
+  /** Routes that are written ahead of a pass. */
+  #routing: Promise<unknown> = Promise.resolve();
   #ports: PortStatus[] = [];
   #problems: readonly string[] = [];
   #onFirstPass: (() => void) | null = null;
@@ -212,7 +217,7 @@ export class Controller {
     // The engine says nothing of paths that vanished, and a new path may get the id of an old one.
     this.#writeLiveness(before);
     this.#sense();
-    if (config.uplinks.some((uplink) => uplink.gatewayNode)) this.#hurry();
+    if (this.#nodeNames().size > 0) this.#hurry();
     this.#programmer.request();
   }
 
@@ -224,7 +229,7 @@ export class Controller {
     if (!this.#ready) return;
     try {
       this.#planes.fib.keepNeighbours(this.#neighbours());
-      this.#probe();
+      this.#probeNodes();
     } catch (error) {
       this.#log('debug', `gateway nodes: ${messageOf(error)}`);
     }
@@ -234,7 +239,7 @@ export class Controller {
 
   /** The kernel's side of a pass, ahead of it. What it cannot do the pass reports, and the programmer tries again. */
   #routeNow(): void {
-    void this.#planes.fib.applyFib(fibIntent(this.#inputs())).catch((error: unknown) => {
+    this.#routing = this.#planes.fib.applyFib(fibIntent(this.#inputs())).catch((error: unknown) => {
       this.#log('debug', `kernel routes: ${messageOf(error)}`);
     });
   }
@@ -243,9 +248,28 @@ export class Controller {
     return wantedNeighbours(this.#facts, this.#planes.gateways?.peers());
   }
 
-  #probe(): void {
+  #probe(intents: readonly ProbeIntent[] = this.#probes()): void {
+    this.#probed = intents;
+    this.#planes.telemetry.apply(intents);
+  }
+
+  #probes(): ProbeIntent[] {
     const xdpPorts = new Set(this.#ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
-    this.#planes.telemetry.apply(probeIntents(this.#inputs(), xdpPorts));
+    return probeIntents(this.#inputs(), xdpPorts);
+  }
+
+  /**
+   * Those of elected nodes as they are to be, the others as they are: to end one closes a packet socket, for which the
+   * kernel waits out a grace period (some 7 ms), and it is the one that has just failed that would be ended.
+   */
+  #probeNodes(): void {
+    const nodes = this.#nodeNames();
+    const others = this.#probed.filter(({ uplink }) => !nodes.has(uplink));
+    this.#probe([...this.#probes().filter(({ uplink }) => nodes.has(uplink)), ...others]);
+  }
+
+  #nodeNames(): Set<string> {
+    return new Set(this.#config.uplinks.filter((uplink) => uplink.gatewayNode).map(({ name }) => name));
   }
 
   dispatch(event: EngineEvent): void {
@@ -333,7 +357,7 @@ export class Controller {
     this.#told = told;
     for (const event of events) this.#decider.dispatch(event);
     // The first probe to a node that was just elected waits for nothing but its MAC.
-    if (gatewaysChanged && this.#ready && this.#config.uplinks.some((uplink) => uplink.gatewayNode)) this.#probe();
+    if (gatewaysChanged && this.#ready && this.#nodeNames().size > 0) this.#probeNodes();
     return gatewaysChanged;
   }
 
@@ -366,7 +390,7 @@ export class Controller {
       this.#log('debug', `switching group ${name}: ${messageOf(error)}`);
     });
     // Where the last link was lost the kernel has no route any more that the switch could change.
-    const nodes = new Set(this.#config.uplinks.filter((uplink) => uplink.gatewayNode).map((uplink) => uplink.name));
+    const nodes = this.#nodeNames();
     if (group.active.some((uplink) => nodes.has(uplink))) this.#routeNow();
   }
 
@@ -396,8 +420,9 @@ export class Controller {
     // A pass that began before an uplink came back may have retired its next hop, and the bit with it.
     await attempt('liveness', () => this.#writeLiveness());
     if (forwarding) this.#ports = forwarding.ports;
-    await attempt('probes', () => this.#probe());
     const made = await edges;
+    await this.#routing;
+    await attempt('probes', () => this.#probe());
     const report = await attempt('kernel routes', () => fib.applyFib(fibIntent(this.#inputs())));
     const pruned = await attempt('gateway edges', () => this.#desk?.pruneEdges(config, this.#config) ?? []);
     if (faults.length === 0) this.#desk?.passEnded(begun);

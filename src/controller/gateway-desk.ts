@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/types.js';
 import type { EngineEvent, GroupView, PathView } from '../engine/types.js';
+import type { Family } from '../net/ip-address.js';
 import { EdgeKeeper } from './edge-keeper.js';
 import type { UplinkFacts } from './facts.js';
 import { linksByName } from './facts.js';
@@ -13,9 +14,10 @@ import {
   gatewayNeed,
   measuredPaths,
   nodesWithoutTraffic,
+  workingFamilies,
   type NeedInputs,
 } from './gateway-need.js';
-import { gatewayEdges, gatewayUplinkName, withElected } from './gateway-uplinks.js';
+import { candidateEdges, gatewayEdges, gatewayUplinkName, withElected } from './gateway-uplinks.js';
 import type {
   Clock,
   ElectedNode,
@@ -51,6 +53,8 @@ export interface DeskPlanes {
 export const RELEASE = 'gateway release';
 /** What probes measure goes to the channel this often, while nothing else happens. */
 const MEASURED_INTERVAL_US = 1_000_000;
+/** From the start: links, leases and neighbours come in this time, and nobody is elected for their being late. */
+const STARTING_US = 3_000_000;
 /** Each round answers something that the round before has changed; more than these would be a quarrel. */
 const MAXIMUM_ROUNDS = 8;
 
@@ -69,7 +73,10 @@ export class GatewayDesk {
   #changes = 0;
   /** Changes up to this one are in every plane. */
   #programmed = 0;
+  readonly #startedUs: number;
+  readonly #worked = new Set<Family>();
   #cancelTimer: (() => void) | null = null;
+  readonly #cancelStarting: () => void;
   #closed = false;
 
   constructor({ channel, edges, clock }: DeskPlanes, host: DeskHost) {
@@ -78,6 +85,8 @@ export class GatewayDesk {
     this.#clock = clock;
     this.#edges = edges && new EdgeKeeper(edges);
     this.#elected = channel.elected();
+    this.#startedUs = clock.nowUs();
+    this.#cancelStarting = clock.at(this.#startedUs + STARTING_US, () => this.follow());
     channel.onElected((elected) => this.#onElected(elected));
   }
 
@@ -127,6 +136,8 @@ export class GatewayDesk {
     if (this.#elected.length > 0 && this.#familiesNow(configured).join() !== this.#families) {
       this.#host.onElected('other families are to be carried');
     }
+    const paths = this.#host.paths();
+    for (const family of workingFamilies({ configured, paths })) this.#worked.add(family);
     this.#drainLeaving();
     this.#noteTraffic();
     const intent = this.#intent(configured);
@@ -141,6 +152,8 @@ export class GatewayDesk {
       paths: host.paths(),
       groups: host.groups(),
       there: host.there(),
+      worked: this.#worked,
+      starting: this.#clock.nowUs() < this.#startedUs + STARTING_US,
     };
   }
 
@@ -204,14 +217,19 @@ export class GatewayDesk {
 
   /** Before anything is sent to the nodes of `config`. @returns problems */
   async makeEdges(config: Config): Promise<readonly string[]> {
-    const problems = await this.#edges?.make(gatewayEdges(config));
+    const problems = await this.#edges?.make([...gatewayEdges(config), ...this.#beforehand()]);
     if (!this.#closed) this.#host.onEdges();
     return problems ?? [];
   }
 
+  #beforehand(): GatewayEdge[] {
+    const { gateways, mode } = this.#host.configured();
+    return gateways && mode === 'active' ? candidateEdges(gateways, this.channel.status()) : [];
+  }
+
   /** After a pass: the planes have dropped what was in none of these configurations. */
   async pruneEdges(...configs: Config[]): Promise<readonly string[]> {
-    return (await this.#edges?.prune(configs.flatMap(gatewayEdges))) ?? [];
+    return (await this.#edges?.prune([...configs.flatMap(gatewayEdges), ...this.#beforehand()])) ?? [];
   }
 
   /** What the engine may be told. */
@@ -225,6 +243,7 @@ export class GatewayDesk {
   stop(): void {
     this.#closed = true;
     this.#cancelTimer?.();
+    this.#cancelStarting();
   }
 
   closers(keep: boolean): (() => Promise<void>)[] {

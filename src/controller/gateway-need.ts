@@ -18,8 +18,18 @@ export interface NeedInputs {
   elected: readonly ElectedNode[];
   paths: readonly PathView[];
   groups: readonly GroupView[];
+  /** Families in which an uplink has worked since the start. */
+  worked: ReadonlySet<Family>;
+  /** The start is so recent that an uplink which has not worked yet may still come. */
+  starting: boolean;
   /** Families that are there, see `AllDownView`. */
   there: readonly Pick<AllDownView, 'family'>[];
+}
+
+/** Of configured uplinks; see `NeedInputs.worked`. */
+export function workingFamilies({ configured, paths }: Pick<NeedInputs, 'configured' | 'paths'>): Family[] {
+  const usable = ownPaths(configured, paths).filter(({ state }) => usableStates.has(state));
+  return families.filter((family) => usable.some((path) => path.family === family));
 }
 
 export type Need = Pick<GatewayIntent, 'active' | 'standby' | 'cause'>;
@@ -31,7 +41,11 @@ const NO_NEED: Need = { active: [], standby: [], cause: '' };
  * Families in which the site has something to save: those that are there, and those of which that is not known yet. Where
  * none is there (a start while the line is cut), all: with addresses learned by DHCP it would never be known.
  */
-export function familiesToSave({ configured, paths, there }: Omit<NeedInputs, 'elected' | 'groups'>): Family[] {
+export function familiesToSave({
+  configured,
+  paths,
+  there,
+}: Pick<NeedInputs, 'configured' | 'paths' | 'there'>): Family[] {
   const own = ownPaths(configured, paths);
   return families.filter(
     (family) =>
@@ -68,7 +82,8 @@ export function gatewayNeed(inputs: NeedInputs): Need {
 function needOf(family: Family, inputs: NeedInputs): { role: ElectedNode['role']; cause: string } | null {
   const own = ownPaths(inputs.configured, inputs.paths).filter((path) => path.family === family);
   const usable = own.filter(({ state }) => usableStates.has(state));
-  if (usable.length === 0 && own.every(({ state }) => state !== 'init')) {
+  const unknown = own.some(({ state }) => state === 'init') || (inputs.starting && !inputs.worked.has(family));
+  if (usable.length === 0 && !unknown) {
     return { role: 'active', cause: own.map(describePath).join(', ') };
   }
   const carrying = inputs.elected.filter(({ name }) => carries(gatewayUplinkName(name), family, inputs));

@@ -6,7 +6,9 @@ import { DAMPING_DEFAULTS } from '../config/defaults.js';
 import { LIMITS } from '../config/limits.js';
 import { gatewayFamilies, GATEWAY_UPLINK_PREFIX } from '../config/resolve-gateways.js';
 import type { Config, DampingConfig, GatewaysConfig, GroupConfig, ProbeConfig, UplinkConfig } from '../config/types.js';
+import { IpAddress } from '../net/ip-address.js';
 import type { Family } from '../net/ip-address.js';
+import type { GatewaysStatus } from './gateway-status.js';
 import type { ElectedNode, GatewayEdge } from './ports.js';
 import { forwardingByInterface } from './stack-reasons.js';
 
@@ -102,6 +104,30 @@ export function gatewayEdges(config: Pick<Config, 'uplinks'>): GatewayEdge[] {
       return [{ ifname: uplink.interface, family, node, translated: uplink.gatewayNode.translated }];
     }),
   );
+}
+
+const isElectable = ({ state, rank }: GatewaysStatus['gateways'][number]): boolean =>
+  state !== 'absent' && rank !== null;
+
+/**
+ * The same for nodes that may be elected next. An edge without traffic does nothing, and making one takes longer than
+ * all the rest of an election.
+ */
+export function candidateEdges(
+  gateways: Pick<GatewaysConfig, 'wayBack' | 'maxElected'>,
+  status: Pick<GatewaysStatus, 'gateways'>,
+): GatewayEdge[] {
+  return status.gateways
+    .filter(isElectable)
+    .sort((a, b) => a.rank! - b.rank!)
+    .slice(0, gateways.maxElected + 1)
+    .flatMap(({ interface: ifname, offer }) =>
+      (offer?.families ?? []).flatMap(({ family, gateway }) =>
+        ifname === null
+          ? []
+          : [{ ifname, family, node: IpAddress.parse(gateway), translated: gateways.wayBack === 'router' }],
+      ),
+    );
 }
 
 /** Why the stack forwards what goes to a node, whatever its interface; null: no such reason. */

@@ -33,6 +33,9 @@ export class FakeGatewayChannel implements GatewayChannel {
   obliging = true;
   closed: { keep: boolean } | null = null;
   current: readonly ElectedNode[];
+  /** Who is elected, and who has been heard. */
+  node: ElectedNode = phone();
+  heard: ReturnType<GatewayChannel['peers']> = [{ ifindex: 2, address: IpAddress.parse('10.0.2.1') }];
   offer: GatewaysStatus['gateways'] = [];
   #onElected: (elected: readonly ElectedNode[]) => void = () => undefined;
   #onRecord: Parameters<GatewayChannel['onRecord']>[0] = () => undefined;
@@ -54,7 +57,7 @@ export class FakeGatewayChannel implements GatewayChannel {
     const [node] = this.current;
     const role = active.length > 0 ? 'active' : 'standby';
     if (active.length + standby.length > 0) {
-      if (!node || node.role !== role || node.leaving) this.become([phone({ role })]);
+      if (!node || node.role !== role || node.leaving) this.become([{ ...this.node, role }]);
     } else if (node && !node.leaving) this.become([{ ...node, leaving: true }]);
     else if (node && idle.includes(node.name)) this.become([]);
   }
@@ -76,7 +79,7 @@ export class FakeGatewayChannel implements GatewayChannel {
     this.#onRecord = callback;
   }
   peers(): { ifindex: number; address: IpAddress }[] {
-    return [{ ifindex: 2, address: IpAddress.parse('10.0.2.1') }];
+    return this.heard;
   }
   status(): GatewaysStatus {
     return { ...NO_GATEWAYS, enabled: true, gateways: this.offer };
@@ -85,7 +88,7 @@ export class FakeGatewayChannel implements GatewayChannel {
     // Whoever is asked for is approved.
   }
   elect(): void {
-    this.become([phone()]);
+    this.become([this.node]);
   }
   release(): void {
     this.become(this.current.map((node) => ({ ...node, leaving: true })));

@@ -2,12 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Controller } from '../../../src/controller/controller.js';
 import { LiveService } from '../../../src/controller/live-service.js';
+import type { Clock } from '../../../src/controller/ports.js';
 import { nextHopIdOf } from '../../../src/controller/ids.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { configOf } from '../../helpers/config.js';
 import { FakeEdges, FakeGatewayChannel, phone, ToldTelemetry } from '../../helpers/fake-gateway.js';
-import type { FakeFib} from '../../helpers/fake-planes.js';
+import type { FakeFib } from '../../helpers/fake-planes.js';
 import { FakePlane, fakeFib, link, viewOf } from '../../helpers/fake-planes.js';
 import { until } from '../../helpers/poll.js';
 
@@ -40,8 +41,17 @@ beforeEach(() => {
 });
 afterEach(() => controller.close());
 
+/** How much later than it is the controller takes it to be. */
+let lateUs = 0;
+const clock: Clock = {
+  ...systemClock,
+  nowUs: () => systemClock.nowUs() + lateUs,
+  at: (atUs, callback) => systemClock.at(atUs - lateUs, callback),
+};
+
 async function start(configured = config()): Promise<void> {
-  controller = new Controller(configured, { plane, fib, telemetry, clock: systemClock, gateways: channel, edges });
+  lateUs = 0;
+  controller = new Controller(configured, { plane, fib, telemetry, clock, gateways: channel, edges });
   await controller.start();
 }
 
@@ -171,7 +181,7 @@ gateways: {interfaces: [eth2], standby: warm}
     expect(controller.config.uplinks.at(-1)?.gateways).toEqual({ 4: IpAddress.parse('10.0.2.1') });
   });
 
-  it('is asked at a start while the line is cut, when addresses were to be learned', async () => {
+  it('is asked after a start while the line is cut, when addresses were to be learned', async () => {
     cut();
     await start(
       configOf(`
@@ -180,6 +190,10 @@ interfaces: [eth2]
 gateways: {interfaces: [eth2]}
 `),
     );
+    expect(channel.intent.active).toEqual([]);
+    // Links and leases have had time to come.
+    lateUs = 3_000_000;
+    controller.reconfigure(controller.configured);
     expect(channel.intent.active).toEqual([4, 6]);
     expect(names()).toEqual(['fibre', 'gw-phone']);
   });

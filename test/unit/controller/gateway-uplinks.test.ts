@@ -110,6 +110,8 @@ const inputs = (change: Partial<NeedInputs>): NeedInputs => ({
   paths: [path('fibre', 'up'), path('lte', 'up')],
   groups: [group(['fibre'])],
   there: [{ family: 4 }],
+  worked: new Set(),
+  starting: false,
   ...change,
 });
 const need = (change: Partial<NeedInputs>): [number[], number[]] => {
@@ -159,6 +161,12 @@ describe('a neighbour is needed', () => {
     const paths = [path('fibre', 'init'), path('lte', 'down'), path('gw-phone', 'init')];
     expect(need({ paths, elected: [phone()], groups: [group([])] })).toEqual([[4], []]);
     expect(need({ paths, elected: [phone({ role: 'standby' })], groups: [group([])] })).toEqual([[], [4]]);
+  });
+
+  it('at the start only if an uplink has worked and failed, or none has come in time', () => {
+    const paths = [path('fibre', 'down'), path('lte', 'down')];
+    expect(need({ paths, starting: true })).toEqual([[], []]);
+    expect(need({ paths, starting: true, worked: new Set([4]) })).toEqual([[4], []]);
   });
 
   it('always with warm standby, but not for nothing', () => {
