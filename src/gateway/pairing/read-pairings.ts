@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../errors.js';
-import { readStateFile, TEMPORARY_PREFIX } from '../state-file.js';
+import { fileVersion, readStateFile, TEMPORARY_PREFIX, type FileVersion } from '../state-file.js';
 import { decodePairing, isPairingName, MAXIMUM_PAIRING_BYTES } from './format.js';
 import type { KeyId, Pairing } from './types.js';
 
@@ -26,12 +26,18 @@ export interface Reading {
 /** Of one file. `kept`: what it was before, which holds until the file is right again. */
 type Verdict = { pairing: Pairing } | { problem: string; kept?: Pairing };
 
+/** A file that is younger than this may change once more within the resolution of its times. */
+const YOUNG_MS = 100;
+
+/** What each file said, by its path: only those that have changed are read again. */
+export type ReadingCache = Map<string, { version: FileVersion; verdict: Verdict }>;
+
 /**
  * No directory is no pairing.
  * @param before a file that is being written, or was damaged, is taken as what it was before; one that others could have
  * read or written is not
  */
-export function readPairings(directory: string, before: readonly Pairing[]): Reading {
+export function readPairings(directory: string, before: readonly Pairing[], cache: ReadingCache): Reading {
   let files: string[];
   try {
     files = readdirSync(directory).sort();
@@ -45,7 +51,7 @@ export function readPairings(directory: string, before: readonly Pairing[]): Rea
   const owners = new Map<KeyId, string>();
   for (const file of files.filter((name) => !name.startsWith(TEMPORARY_PREFIX))) {
     const path = join(directory, file);
-    const verdict = pairings.length < MAXIMUM_PAIRINGS ? readOne(path, file, before) : tooMany;
+    const verdict = pairings.length < MAXIMUM_PAIRINGS ? readCached(path, file, before, cache) : tooMany;
     // Removed in this moment.
     if (verdict === null) continue;
     const problem = 'problem' in verdict ? verdict.problem : sharedKey(verdict.pairing, owners);
@@ -60,16 +66,24 @@ export function readPairings(directory: string, before: readonly Pairing[]): Rea
 
 const tooMany: Verdict = { problem: `is beyond the ${MAXIMUM_PAIRINGS} pairings that are possible` };
 
-function readOne(path: string, file: string, before: readonly Pairing[]): Verdict | null {
+function readCached(path: string, file: string, before: readonly Pairing[], cache: ReadingCache): Verdict | null {
   const name = file.endsWith(PAIRING_SUFFIX) ? file.slice(0, -PAIRING_SUFFIX.length) : '';
   if (!isPairingName(name)) return { problem: 'does not belong here: pairings are NAME.json' };
-  let text: string | undefined;
+  const cached = cache.get(path);
   try {
-    text = readStateFile(path, MAXIMUM_PAIRING_BYTES)?.text;
+    if (cached !== undefined && cached.version === fileVersion(path)) return cached.verdict;
+    cache.delete(path);
+    const read = readStateFile(path, MAXIMUM_PAIRING_BYTES);
+    if (read === null) return null;
+    const verdict = judge(read.text, name, before);
+    if (Date.now() - read.modifiedMs > YOUNG_MS) cache.set(path, { version: read.version, verdict });
+    return verdict;
   } catch (error) {
     return { problem: messageOf(error).replace(`${path}: `, '') };
   }
-  if (text === undefined) return null;
+}
+
+function judge(text: string, name: string, before: readonly Pairing[]): Verdict {
   const pairing = decodePairing(text, name);
   if (typeof pairing !== 'string') return { pairing };
   const kept = before.find((known) => known.name === name);

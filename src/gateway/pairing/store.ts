@@ -5,16 +5,31 @@
  */
 import { join } from 'node:path';
 import { DetourError } from '../../errors.js';
-import { ensurePrivateDirectory, readStateFile, removeStateFile, writeStateFile } from '../state-file.js';
+import {
+  ensurePrivateDirectory,
+  readStateFile,
+  removeStateFile,
+  sweepTemporaryFiles,
+  writeStateFile,
+} from '../state-file.js';
 import type { MachineId } from '../wire/types.js';
 import { decodePairing, encodePairing, isPairingName, MAXIMUM_PAIRING_BYTES, PAIRING_NAME_RULE } from './format.js';
 import type { PairingSide } from './key.js';
-import { MAXIMUM_PAIRINGS, PAIRING_SUFFIX, readPairings, sameReading, type Reading } from './read-pairings.js';
+import {
+  MAXIMUM_PAIRINGS,
+  PAIRING_SUFFIX,
+  readPairings,
+  sameReading,
+  type Reading,
+  type ReadingCache,
+} from './read-pairings.js';
 import type { PairingProblem } from './read-pairings.js';
 import { withNewKey, withoutOldKeys } from './rotation.js';
 import type { KeyId, Pairing, PairingKey } from './types.js';
 import { watchDirectory, type DirectoryWatch } from './watch-directory.js';
 
+/** What the peer's messages teach is learned again after a power cut. */
+const LEARNED = { durable: false };
 /** A change that finds the file changed by another begins again, so often. */
 const ATTEMPTS = 8;
 
@@ -58,6 +73,7 @@ class Pairings implements PairingStore {
   readonly #stateDirectory: string;
   readonly #listeners = new Set<() => void>();
   #reading: Reading = { pairings: [], problems: [] };
+  readonly #cache: ReadingCache = new Map();
   #watch: DirectoryWatch | null = null;
   #notified = true;
   #closed = false;
@@ -81,7 +97,7 @@ class Pairings implements PairingStore {
   }
 
   reload(): void {
-    const reading = readPairings(this.#directory, this.list());
+    const reading = readPairings(this.#directory, this.list(), this.#cache);
     if (sameReading(reading, this.#reading)) return;
     this.#reading = reading;
     this.#notify();
@@ -99,6 +115,7 @@ class Pairings implements PairingStore {
     const { name } = pairing;
     if (!isPairingName(name)) throw new DetourError('NAME_INVALID', { name, rule: PAIRING_NAME_RULE });
     this.#ensure();
+    sweepTemporaryFiles(this.#directory);
     this.reload();
     if (this.list().length >= MAXIMUM_PAIRINGS) throw new DetourError('TOO_MANY_PAIRINGS', { limit: MAXIMUM_PAIRINGS });
     const twin = this.list().find(({ keys }) => keys.some(({ id }) => pairing.keys.some((key) => key.id === id)));
@@ -110,7 +127,7 @@ class Pairings implements PairingStore {
   }
 
   setPeer(name: string, peer: MachineId): void {
-    this.#change(name, (pairing) => (pairing.peer === peer ? pairing : { ...pairing, peer }));
+    this.#change(name, (pairing) => (pairing.peer === peer ? pairing : { ...pairing, peer }), LEARNED);
   }
 
   approve(name: string): void {
@@ -124,12 +141,13 @@ class Pairings implements PairingStore {
   }
 
   dropOldKeys(name: string, newestUsed: KeyId): void {
-    this.#change(name, (pairing) => withoutOldKeys(pairing, newestUsed));
+    this.#change(name, (pairing) => withoutOldKeys(pairing, newestUsed), LEARNED);
   }
 
   remove(name: string): void {
     // A file that cannot be read can still be removed.
     const removed = isPairingName(name) && removeStateFile(this.#pathOf(name));
+    if (removed) sweepTemporaryFiles(this.#directory);
     this.reload();
     if (!removed) throw this.#unknown(name);
   }
@@ -169,7 +187,7 @@ class Pairings implements PairingStore {
   }
 
   /** From what is in the file now, not from what this program remembers of it. */
-  #change(name: string, change: (pairing: Pairing) => Pairing): void {
+  #change(name: string, change: (pairing: Pairing) => Pairing, { durable } = { durable: true }): void {
     if (!isPairingName(name)) return;
     const path = this.#pathOf(name);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -178,11 +196,21 @@ class Pairings implements PairingStore {
       if (file === null || pairing === null) return this.reload();
       if (typeof pairing === 'string') throw new DetourError('STATE_UNUSABLE', { path, reason: pairing });
       const changed = change(pairing);
-      if (changed === pairing || writeStateFile(path, encodePairing(changed), { replaces: file.version })) {
-        return this.reload();
-      }
+      if (changed === pairing) return this.#take(pairing);
+      if (writeStateFile(path, encodePairing(changed), { replaces: file.version, durable })) return this.#take(changed);
     }
     throw new DetourError('STATE_UNUSABLE', { path, reason: 'is being changed by another program all the time' });
+  }
+
+  /** What was just read or written, without reading all the others: many nodes may speak for the first time at once. */
+  #take(pairing: Pairing): void {
+    const { pairings, problems } = this.#reading;
+    const index = pairings.findIndex(({ name }) => name === pairing.name);
+    if (index < 0) return this.reload();
+    const reading = { pairings: pairings.with(index, pairing), problems };
+    if (sameReading({ pairings: [pairings[index]!], problems }, { pairings: [pairing], problems })) return;
+    this.#reading = reading;
+    this.#notify();
   }
 
   #notify(): void {

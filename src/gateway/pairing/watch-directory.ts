@@ -22,10 +22,13 @@ export function watchDirectory(path: string, { prepare, onChange }: WatchOptions
   let timer: NodeJS.Timeout | null = null;
   let closed = false;
 
+  /** What is planned already is not put off: a directory that changes all the time is read all the same. */
   const later = (delayMs: number, action: () => void): void => {
-    if (closed) return;
-    if (timer !== null) clearTimeout(timer);
-    timer = setTimeout(action, delayMs);
+    if (closed || timer !== null) return;
+    timer = setTimeout(() => {
+      timer = null;
+      action();
+    }, delayMs);
     timer.unref();
   };
   const stop = (): void => {
@@ -34,6 +37,8 @@ export function watchDirectory(path: string, { prepare, onChange }: WatchOptions
   };
   const again = (): void => {
     stop();
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
     later(AGAIN_MS, start);
   };
   const settled = (inode: number): void => {

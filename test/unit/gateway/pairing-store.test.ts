@@ -11,6 +11,7 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -67,6 +68,37 @@ describe('the pairings of a machine', () => {
     expect([stateDirectory, dirname(file('x')), file('phone.json')].map(modeOf)).toEqual(['700', '700', '600']);
     expect(makeStore(stateDirectory).store.list()).toEqual([laptop, phone]);
     expect(readdirSync(dirname(file('x'))).sort()).toEqual(['laptop.json', 'phone.json']);
+  });
+
+  test('leave no key behind that a crash in the middle of writing has left', () => {
+    const { store, file } = makeStore();
+    store.add(pairing('phone'));
+    const [old, young] = [file('.new-0123'), file('.new-4567')];
+    for (const path of [old, young]) writeFileSync(path, readFileSync(file('phone.json')), { mode: 0o600 });
+    utimesSync(old, new Date(0), new Date(0));
+    store.reload();
+    expect([names(store), store.problems()]).toEqual([['phone'], []]);
+    store.remove('phone');
+    expect([existsSync(old), existsSync(young)]).toEqual([false, true]);
+  });
+
+  test('are read again only where a file has changed, and then surely', () => {
+    const { store, file } = makeStore();
+    for (const name of ['laptop', 'phone', 'tablet']) store.add(pairing(name));
+    const past = new Date(Date.now() - 60_000);
+    for (const name of ['laptop', 'phone', 'tablet']) utimesSync(file(`${name}.json`), past, past);
+    store.reload();
+    rmSync(file('tablet.json'));
+    store.reload();
+    const [laptop, phone] = store.list();
+    writeFileSync(file('phone.json'), encodePairing({ ...phone!, peer: PEER }));
+    store.reload();
+    expect(names(store)).toEqual(['laptop', 'phone']);
+    expect(store.list()[0]).toBe(laptop);
+    expect(store.find('phone')).toMatchObject({ peer: PEER });
+    chmodSync(file('phone.json'), 0o644);
+    store.reload();
+    expect(names(store)).toEqual(['laptop']);
   });
 
   test('have one key each, and a name each', () => {
