@@ -27,10 +27,17 @@ export function readDefaultRoutes(family: Family): DefaultRoute[] {
   return routes.length > 1 ? mainTableOnly(routes) : routes;
 }
 
+/** The last that `ip` was asked about: it takes some milliseconds, and the answer is wanted again each second. */
+let asked: { about: string; answer: DefaultRoute[] } = { about: '', answer: [] };
+
 /** /proc/net/ipv6_route lists all tables and does not name them (route lists main only): where it matters, `ip` is asked. */
 function mainTableOnly(routes: DefaultRoute[]): DefaultRoute[] {
+  const about = JSON.stringify(routes);
+  if (about === asked.about) return asked.answer;
   try {
-    return parseIpJson(execFileSync('ip', ['-6', '-json', 'route', 'show', 'default'], { encoding: 'utf8' }));
+    const answer = parseIpJson(execFileSync('ip', ['-6', '-json', 'route', 'show', 'default'], { encoding: 'utf8' }));
+    asked = { about, answer };
+    return answer;
   } catch {
     return routes;
   }

@@ -39,6 +39,13 @@ try:
     s.sendto(b'x' * size, (destination, 7777)); print(s.recvfrom(2048)[0].decode().strip())
 except OSError: print('nothing')
 `;
+/** RFC 4861, section 4.2; the kernel adds source and checksum. */
+const ADVERTISING = `
+import socket, struct, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, int(sys.argv[1]), 0, 0), ('ff02::1', 0, 0, socket.if_nametoindex('f0')))
+`;
 export const FAR = { 4: '198.51.100.1', 6: '2001:db8:2::1' } as const;
 /** How long silence must last to be believed, seconds; a wrong answer would come in less than a millisecond. */
 const SILENCE_S = '0.3';
@@ -101,7 +108,15 @@ export class ArmingWorld {
     return this.router.exec('python3', ['-c', ASKING, source, destination, wait, String(size)]).trim();
   }
 
-  /** Everything that arming may touch, as text. */
+  /** One router advertisement from the far machine, which is the default router for so long, seconds. */
+  async advertise(lifetimeS: number): Promise<void> {
+    await until(() => this.far.ip('-6 address show dev f0 scope link -tentative') !== '', {
+      what: 'the link-local address',
+    });
+    this.far.exec('python3', ['-c', ADVERTISING, String(lifetimeS)]);
+  }
+
+  /** Everything that arming may touch, as text; without seconds that run. */
   snapshot(): string {
     const files =
       'grep -H . /proc/sys/net/ipv4/ip_forward ' +
@@ -112,7 +127,11 @@ export class ArmingWorld {
       files,
       ...['-4', '-6'].flatMap((f) => [`ip ${f} route show table all`, `ip ${f} rule`]),
     ];
-    return commands.map((command) => `${command}\n${this.node.exec('sh', ['-c', command])}`).join('\n');
+    return commands.map((command) => `${command}\n${this.#read(command)}`).join('\n');
+  }
+
+  #read(command: string): string {
+    return this.node.exec('sh', ['-c', command]).replace(/expires \d+sec/g, 'expires');
   }
 
   async startAgent(settings: Partial<AgentSettings> = {}): Promise<Agent> {

@@ -189,6 +189,37 @@ describe('what was found is there again', () => {
     expect(journals()).toEqual([]);
   });
 
+  test('also where the default route is learned from advertisements, which are heard all the while', async () => {
+    const { agent } = await start({ forceForwarding: false });
+    world.node.ip('-6 route del default via 2001:db8:2::1');
+    const route = (): string => world.node.ip('-6 route show default').replace(/expires \d+sec/, '');
+    await world.advertise(1800);
+    await until(() => route().includes('proto ra'), { what: 'the first advertisement' });
+    const [found, learned] = [world.snapshot(), route()];
+    await agent.apply(lease);
+    expect(route()).toBe(learned);
+    expect(world.seenFrom('2001:db8:1::1')).toBe('2001:db8:2::2');
+    await world.advertise(0);
+    await until(() => route() === '', { what: 'the end of the default route' });
+    await world.advertise(1800);
+    await until(() => route() === learned, { what: 'the default route once more' });
+    await agent.apply();
+    expect(world.snapshot()).toBe(found);
+  });
+
+  test('when the agent is killed at any moment of arming', async () => {
+    const { found } = await start();
+    for (const afterMs of [0, 1, 2, 3, 5, 8, 13]) {
+      const agent = await world.startAgent();
+      // Killed before its guardian was there, it has left a journal and nothing else.
+      await agent.ask({ do: 'restore' });
+      void agent.apply({ ...lease, clients });
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      await agent.killed();
+      await until(() => world.snapshot() === found, { what: `all as found, killed after ${afterMs} ms` });
+    }
+  });
+
   test('after an error half way, which says what failed', async () => {
     const { agent, found } = await start();
     // The gateway is not on the link of that lease, so the kernel refuses the route.

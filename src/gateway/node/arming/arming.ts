@@ -9,7 +9,7 @@ import { messageOf } from '../../../errors.js';
 import { runNft } from '../../../nft.js';
 import type { Usage } from '../../wire/types.js';
 import type { ArmedLease } from '../types.js';
-import { findHindrances } from './firewalls.js';
+import { findHindrances, type Hindrances } from './firewalls.js';
 import { journalFiles } from './journal.js';
 import { allOf, MachineState, type Changes } from './machine-state.js';
 import { Meter } from './meter.js';
@@ -135,9 +135,15 @@ class Armer {
   }
 
   async #askFirewalls(passages: readonly Passage[]): Promise<void> {
-    const { certain, possible } = await findHindrances(passages);
-    if (certain.length > 0) throw new Error(certain.join('; '));
-    possible.forEach(this.#log);
+    let hindrances: Hindrances;
+    try {
+      hindrances = await findHindrances(passages);
+    } catch (error) {
+      // What cannot be read is no reason not to try: the router finds out whether it works.
+      return this.#log(`the firewall's rules cannot be read: ${messageOf(error)}`);
+    }
+    if (hindrances.certain.length > 0) throw new Error(hindrances.certain.join('; '));
+    hindrances.possible.forEach(this.#log);
   }
 
   #derive(slots: readonly Slot[], gone: readonly number[]): Derived {

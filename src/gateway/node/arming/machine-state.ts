@@ -54,18 +54,14 @@ export class MachineState {
       sysctls: missingFrom(this.sysctls, wanted.sysctls, sysctlKey),
       routes: missingFrom(this.routes, wanted.routes, routeKey),
     };
-    const more = this.#journal === null || fresh.sysctls.length + fresh.routes.length > 0;
-    if (more) this.#record([...wanted.sysctls, ...stale.sysctls], [...wanted.routes, ...stale.routes]);
+    if (this.#journal === null || fresh.sysctls.length + fresh.routes.length > 0)
+      this.#record([...wanted.sysctls, ...stale.sysctls], [...wanted.routes, ...stale.routes]);
     restoreSysctls(stale.sysctls);
-    const done = allOf([runNft(script), addRoutes(fresh.routes)]);
-    // While nft is at work: its rules alone open nothing, and starting a process takes a millisecond.
-    if (more) this.#guard();
-    await done;
+    await allOf([runNft(script), addRoutes(fresh.routes)]);
     writeSysctls(fresh.sysctls);
     if (stale.sysctls.length + stale.routes.length > 0) {
       await removeRoutes(stale.routes);
       this.#record([...wanted.sysctls], [...wanted.routes]);
-      this.#guard();
     }
   }
 
@@ -95,12 +91,9 @@ export class MachineState {
     };
     writeJournal(this.#files, journal);
     this.#journal = journal;
-  }
-
-  /** The one of the journal before finds that it is no longer its own. */
-  #guard(): void {
     const previous = this.#guardian;
-    this.#guardian = startGuardian(this.#files, this.#journal!, this.#log);
+    this.#guardian = startGuardian(this.#files, journal, this.#log);
+    // It finds that the journal is no longer its own.
     previous?.dismiss();
   }
 }
