@@ -1,9 +1,9 @@
 /** The way from this router to elected nodes, in the stack: implements GatewayEdges of controller/ports.ts. */
 import { join } from 'node:path';
-import type { FibReport, GatewayEdge, GatewayEdges, KernelView } from '../../controller/ports.js';
+import type { FibReport, GatewayEdge, GatewayEdges } from '../../controller/ports.js';
 import { messageOf } from '../../errors.js';
 import { NftError, runNft } from '../../nft.js';
-import { networksBehind } from './inside.js';
+import { Inside, type LookedAt } from './inside.js';
 import { installedMarks } from './installed.js';
 import { Redirects } from './redirects.js';
 import { edgeRuleset, REMOVAL, type Ruleset } from './ruleset.js';
@@ -14,7 +14,7 @@ export interface GatewayEdgesOptions {
   /** Where what was found is written down; see GatewaysConfig. */
   stateDirectory: string;
   /** Asked in each `apply`: networks behind the nodes' interfaces. */
-  view: () => Pick<KernelView, 'links' | 'routes' | 'nexthops'>;
+  view: () => LookedAt;
   /** Monotonic milliseconds. */
   nowMs?: () => number;
 }
@@ -31,7 +31,7 @@ export function createGatewayEdges(options: GatewayEdgesOptions): GatewayEdges {
 }
 
 class Edges implements GatewayEdges {
-  readonly #options: GatewayEdgesOptions;
+  readonly #inside: Inside;
   readonly #redirects: Redirects;
   readonly #nowMs: () => number;
   /** Mark of the table that was seen or written last ('': none); null: not known. */
@@ -41,7 +41,7 @@ class Edges implements GatewayEdges {
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: GatewayEdgesOptions) {
-    this.#options = options;
+    this.#inside = new Inside(options.view);
     this.#redirects = new Redirects(join(options.stateDirectory, 'edges.json'));
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
@@ -75,8 +75,7 @@ class Edges implements GatewayEdges {
 
   /** @returns 1: the table was replaced or removed */
   async #applyTable(edges: readonly GatewayEdge[]): Promise<number> {
-    const view = this.#options.view();
-    const wanted = edgeRuleset(edges, (ifname, family) => networksBehind(view, ifname, family));
+    const wanted = edgeRuleset(edges, (ifname, family) => this.#inside.behind(ifname, family));
     if (await this.#isThere(wanted)) return 0;
     await runNft(wanted?.script ?? REMOVAL);
     this.#remember(wanted?.mark ?? '');

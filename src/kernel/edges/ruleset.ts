@@ -21,14 +21,15 @@ import type { Prefix } from '../../net/prefix.js';
 
 export const EDGE_TABLE = 'inet detour-edge';
 
-/** Interfaces of nodes have the zones from here on, by their place; "DE" as a number. */
-const FIRST_ZONE = 0x4445;
+/** From 0x4000 to 0x7fff: apart from the small numbers that people give to zones. */
+const ZONE_BASE = 0x4000;
+const ZONE_MASK = 0x3fff;
 
 /** Never routed to a node, whatever the routes say. */
 const NEVER: Record<Family, readonly string[]> = { 4: ['224.0.0.0/4'], 6: ['fe80::/10', 'ff00::/8'] };
 
-/** Networks behind an interface, see networksBehind. */
-export type Inside = (ifname: string, family: Family) => readonly Prefix[];
+/** Networks behind an interface, none within another; see networksBehind. */
+export type NetworksBehind = (ifname: string, family: Family) => readonly Prefix[];
 
 export interface Ruleset {
   /** Replaces the whole table in one transaction. */
@@ -39,11 +40,10 @@ export interface Ruleset {
 }
 
 /** null: no table is needed. */
-export function edgeRuleset(edges: readonly GatewayEdge[], inside: Inside): Ruleset | null {
+export function edgeRuleset(edges: readonly GatewayEdge[], inside: NetworksBehind): Ruleset | null {
   const translated = edges.filter((edge) => edge.translated);
-  const links = unique(translated.map(({ ifname }) => ifname));
   const zones = unique(translated.map(({ ifname, family }) => `${family} ${ifname}`)).map((key) =>
-    zoneRules(key, links, inside),
+    zoneRule(key, inside),
   );
   const redirects = unique(edges.filter(({ family }) => family === 6).map(({ ifname }) => ifname));
   const chains: [string, string, string[]][] = [
@@ -66,27 +66,29 @@ export function edgeRuleset(edges: readonly GatewayEdge[], inside: Inside): Rule
 /** Also where there is no such table. */
 export const REMOVAL = `add table ${EDGE_TABLE}\ndelete table ${EDGE_TABLE}\n`;
 
-function zoneRules(key: string, links: readonly string[], inside: Inside): string {
+function zoneRule(key: string, inside: NetworksBehind): string {
   const family: Family = key.startsWith('4') ? 4 : 6;
   const ifname = key.slice(2);
-  const outside = [...NEVER[family], ...outermost(inside(ifname, family))].join(', ');
+  // nft refuses a set in which one prefix covers another.
+  const networks = inside(ifname, family)
+    .filter(({ address }) => !address.isMulticast && !address.isLinkLocal)
+    .map((prefix) => prefix.toString());
+  const outside = [...NEVER[family], ...networks].join(', ');
   const protocol = family === 4 ? 'ip' : 'ip6';
-  const zone = FIRST_ZONE + links.indexOf(ifname);
-  return `${protocol} daddr != { ${outside} } fib daddr oifname "${ifname}" ct original zone set ${zone}`;
+  return `${protocol} daddr != { ${outside} } fib daddr oifname "${ifname}" ct original zone set ${zoneOf(ifname)}`;
 }
+
+/**
+ * By the name alone, for flows must find their entries as long as their node is there, whatever comes and goes beside it.
+ * Two interfaces in one zone would be a nuisance to flows that move from one to the other, no more.
+ */
+export const zoneOf = (ifname: string): number =>
+  ZONE_BASE + (createHash('sha256').update(ifname).digest().readUInt16BE() & ZONE_MASK);
 
 function translation({ ifname, family, node }: GatewayEdge): string {
   const protocol = family === 4 ? 'ip' : 'ip6';
   const toNode = `oifname "${ifname}" rt ${protocol} nexthop ${node.toString()} ${protocol} daddr != ${node.toString()}`;
   return `${toNode} fib saddr type != local masquerade`;
-}
-
-/** nft refuses a set in which one prefix covers another. */
-function outermost(prefixes: readonly Prefix[]): string[] {
-  return prefixes
-    .filter((prefix) => !prefixes.some((other) => other.length < prefix.length && other.contains(prefix)))
-    .filter(({ address }) => !address.isMulticast && !address.isLinkLocal)
-    .map((prefix) => prefix.toString());
 }
 
 function chainText(name: string, hook: string, rules: readonly string[], mark: string): string {
