@@ -150,16 +150,27 @@ export function measuredPaths({ elected, paths }: Pick<NeedInputs, 'elected' | '
 /** Most that one message of the protocol holds: docs/gateway-protocol.md, section 3.3. */
 const MAXIMUM_CLIENTS = 16;
 
-/** Networks of the LAN side, for nodes that answer clients straight; to others there is only this router. */
+/**
+ * What nodes are to forward for: this router's own addresses on their links (probes come from there, and whatever is
+ * translated); where they answer clients straight, the networks of the LAN side, too.
+ */
 export function clientNetworks(
   { gateways, interfaces }: Config,
   view: Pick<KernelView, 'links' | 'addresses'>,
 ): Prefix[] {
-  if (gateways?.wayBack !== 'direct') return [];
-  const names = new Set(interfaces.map(({ name }) => name));
-  const lan = new Set([...view.links.values()].filter((link) => names.has(link.name)).map(({ ifindex }) => ifindex));
-  const networks = view.addresses
-    .filter(({ ifindex, scope }) => lan.has(ifindex) && (scope === 'global' || scope === 'site'))
-    .map(({ address, prefixLength }) => Prefix.of(address, prefixLength));
-  return [...new Map(networks.map((prefix) => [prefix.toString(), prefix])).values()].slice(0, MAXIMUM_CLIENTS);
+  if (!gateways) return [];
+  const on = (names: readonly string[]): KernelView['addresses'][number][] => {
+    const links = new Set([...view.links.values()].filter(({ name }) => names.includes(name)).map((l) => l.ifindex));
+    return view.addresses.filter(
+      ({ ifindex, scope }) => links.has(ifindex) && (scope === 'global' || scope === 'site'),
+    );
+  };
+  const own = on(gateways.interfaces).map(({ address }) => Prefix.of(address, address.family === 4 ? 32 : 128));
+  const lan = gateways.wayBack === 'direct' ? on(interfaces.map(({ name }) => name)) : [];
+  const networks = lan.map(({ address, prefixLength }) => Prefix.of(address, prefixLength));
+  const alone = own.filter((host) => !networks.some((net) => net.family === host.family && net.contains(host.address)));
+  return [...new Map([...networks, ...alone].map((prefix) => [prefix.toString(), prefix])).values()].slice(
+    0,
+    MAXIMUM_CLIENTS,
+  );
 }

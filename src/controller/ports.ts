@@ -410,7 +410,7 @@ export interface GatewayIntent {
   cause: string;
   /** Interfaces of `config.interfaces` that exist. */
   links: { ifindex: number; ifname: string }[];
-  /** Networks of the clients, for nodes that answer them straight. */
+  /** What nodes are to forward for: this router's own addresses on their links, and clients that they answer straight. */
   clients: Prefix[];
   /** Paths through elected nodes as the engine judges them, by name of the pairing. */
   measured: { node: string; path: PathView }[];

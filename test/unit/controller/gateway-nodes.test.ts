@@ -5,6 +5,7 @@ import { LiveService } from '../../../src/controller/live-service.js';
 import type { Clock } from '../../../src/controller/ports.js';
 import { nextHopIdOf } from '../../../src/controller/ids.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
+import { Prefix } from '../../../src/net/prefix.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { configOf } from '../../helpers/config.js';
 import { FakeEdges, FakeGatewayChannel, phone, ToldTelemetry } from '../../helpers/fake-gateway.js';
@@ -99,7 +100,7 @@ describe('a neighbour with cold standby', () => {
       standby: [],
       cause: 'IPv4: fibre is down (link down: interface eth1 has no carrier)',
       links: [{ ifindex: 2, ifname: 'eth2' }],
-      clients: [],
+      clients: [Prefix.parse('10.0.2.2/32')],
     });
   });
 

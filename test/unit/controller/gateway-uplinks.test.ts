@@ -202,9 +202,12 @@ describe('a node without traffic', () => {
   });
 });
 
-describe('the networks of the clients', () => {
-  it('are those of the LAN side, for nodes that answer straight', () => {
+describe('what nodes forward for', () => {
+  it("is this router's address on their link, or the LAN with it where they answer straight", () => {
     expect(clientNetworks(configured(', way_back: direct'), viewOf(3)).map(String)).toEqual(['10.0.2.0/24']);
-    expect(clientNetworks(configured(), viewOf(3))).toEqual([]);
+    expect(clientNetworks(configured(), viewOf(3)).map(String)).toEqual(['10.0.2.2/32']);
+    const apart = configured(', way_back: direct');
+    const own = { ...apart, gateways: { ...apart.gateways!, interfaces: ['eth3'] } };
+    expect(clientNetworks(own, viewOf(3)).map(String)).toEqual(['10.0.2.0/24', '10.0.3.2/32']);
   });
 });
