@@ -5,6 +5,7 @@
  *     two [eth0] 192.0.2.2 ---+-- switch (bridge, relay)
  *     three [eth0] 192.0.2.3 -+
  */
+import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { MULTICAST_GROUP, PORTS } from '../../../src/gateway/wire/types.js';
 import { addSwitch, connectToSwitch } from '../../../src/lab/namespaces.js';
@@ -12,6 +13,8 @@ import { startRelay, type Relay, type RelayOptions } from '../../../src/lab/rela
 import { sh, tryStart } from '../../../src/lab/shell.js';
 import { native, type LinkDatagram, type LinkSocket } from '../../../src/native.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
+import { LinkRig, pairingWith } from '../../helpers/gateway/link-rig.js';
+import { messagesOf, testKey } from '../../helpers/gateway/messages.js';
 import { NamedNetns } from '../../helpers/named-netns.js';
 import { until } from '../../helpers/poll.js';
 
@@ -69,6 +72,12 @@ const group = (family: Family): Uint8Array => IpAddress.parse(MULTICAST_GROUP[fa
 const unicast = (index: number, family: Family): Uint8Array =>
   IpAddress.parse(family === 4 ? `192.0.2.${index + 1}` : `fe80::${index + 1}`).bytes;
 
+/** So many have come between two ports, and nothing of them is held back any more. */
+function hasRelayed(relay: Relay, count: number): boolean {
+  const { received, sent, lost, duplicated } = relay.statistics();
+  return received === count && sent === received - lost + duplicated;
+}
+
 /** Numbered messages, as they came out. All have come when the relay has sent what it had to send. */
 async function through(
   options: Partial<RelayOptions>,
@@ -78,10 +87,7 @@ async function through(
   const node = socketOn(0, 'node', family);
   const router = socketOn(1, 'router', family);
   for (let i = 0; i < MESSAGES; i++) node.send(group(family), Buffer.from(String(i)));
-  await until(() => {
-    const { received, sent, lost, duplicated } = relay.statistics();
-    return received === MESSAGES && sent === received - lost + duplicated;
-  });
+  await until(() => hasRelayed(relay, MESSAGES));
   const datagrams: LinkDatagram[] = [];
   await until(() => datagrams.push(...router.receive(4000)) === relay.statistics().sent);
   expect(datagrams.every(({ hopLimit }) => hopLimit === 255)).toBe(true);
@@ -165,6 +171,21 @@ test('other traffic does not notice: no message gets through, no ping is lost', 
   await until(() => relay.statistics().received === 1);
   expect(relay.statistics()).toMatchObject({ lost: 2, sent: 0 });
   expect(router.receive(1)).toEqual([]);
+});
+
+test('links take each message once, however it is repeated and overtaken', async () => {
+  const relay = relayWith({ interfaces: ['one', 'two'], duplicatePercent: 100, reorderPercent: 50, lossPercent: 10 });
+  const pairings = [pairingWith('peer', [testKey('pairing')])];
+  const node = new LinkRig('node', machines[0]!, { pairings }).speakOn('eth0');
+  const router = new LinkRig('router', machines[1]!, { pairings }).speakOn('eth0');
+  running.push(node.link, router.link);
+  for (let i = 0; i < 15; i++) node.send('peer', fc.sample(messagesOf.advertise, { numRuns: 1, seed: i })[0]!);
+  await until(() => hasRelayed(relay, 15));
+  await until(() => router.link.statistics().received === relay.statistics().sent);
+  const orders = router.received.map(({ header }) => header.order);
+  expect(orders.length).toBeGreaterThan(0);
+  expect(orders).toEqual([...new Set(orders)].sort((a, b) => Number(a - b)));
+  expect(router.discarded()).toEqual({ order: relay.statistics().sent - orders.length });
 });
 
 test('after the end the bridge forwards messages again, and no rule is left', async () => {
