@@ -11,7 +11,7 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** @param source path from the repository's root, without packages among its imports */
-export function transpile(source: string): { path: string; remove(): void } {
+export function transpile(source: string): { directory: string; path: string; remove(): void } {
   const directory = mkdtempSync(join(tmpdir(), `dt-transpiled-${process.pid}-`));
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
   symlinkSync(join(ROOT, 'native'), join(directory, 'native'));
@@ -33,6 +33,7 @@ export function transpile(source: string): { path: string; remove(): void } {
   };
   add(join(ROOT, source));
   return {
+    directory,
     path: join(directory, source).replace(/\.ts$/, '.js'),
     remove: () => rmSync(directory, { recursive: true }),
   };

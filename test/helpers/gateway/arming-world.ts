@@ -8,7 +8,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -50,6 +50,12 @@ export const FAR = { 4: '198.51.100.1', 6: '2001:db8:2::1' } as const;
 /** How long silence must last to be believed, seconds; a wrong answer would come in less than a millisecond. */
 const SILENCE_S = '0.3';
 const PATIENCE_S = '10';
+
+const NOBODY = 65534;
+const ORDINARY_USER = [
+  ...['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'],
+  ...['inh-caps', 'ambient-caps', 'bounding-set'].map((set) => `--${set}=-all,+net_admin`),
+];
 
 export class ArmingWorld {
   readonly router = new NamedNetns('arm-router');
@@ -134,9 +140,12 @@ export class ArmingWorld {
     return this.node.exec('sh', ['-c', command]).replace(/expires \d+sec/g, 'expires');
   }
 
-  async startAgent(settings: Partial<AgentSettings> = {}): Promise<Agent> {
+  /** @param as `nobody`: an ordinary user with CAP_NET_ADMIN and nothing else */
+  async startAgent(settings: Partial<AgentSettings> = {}, { as = 'root' } = {}): Promise<Agent> {
     const all: AgentSettings = { stateDirectory: this.stateDirectory, backhaul: { 4: 'wan', 6: 'wan' }, ...settings };
-    const agent = new Agent(this.node.name, this.#code.path, all);
+    const become = as === 'root' ? [] : ORDINARY_USER;
+    if (as !== 'root') for (const path of [this.stateDirectory, this.#code.directory]) chownSync(path, NOBODY, NOBODY);
+    const agent = new Agent(this.node.name, [...become, process.execPath, this.#code.path], all);
     this.#agents.push(agent);
     return agent;
   }
@@ -154,9 +163,9 @@ export class Agent {
   readonly #process: ChildProcess;
   readonly #waiting: ((line: string) => void)[] = [];
 
-  constructor(netns: string, code: string, settings: AgentSettings) {
+  constructor(netns: string, command: readonly string[], settings: AgentSettings) {
     // `ip netns exec` becomes the agent: one process.
-    this.#process = spawn('ip', ['netns', 'exec', netns, process.execPath, code, JSON.stringify(settings)], {
+    this.#process = spawn('ip', ['netns', 'exec', netns, ...command, JSON.stringify(settings)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#process.stdin!.on('error', () => undefined);

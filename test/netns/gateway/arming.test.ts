@@ -1,5 +1,5 @@
 /** Real packets through an armed node, and the machine as it was found in every way out. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ArmingWorld, type Agent } from '../../helpers/gateway/arming-world.js';
@@ -101,6 +101,19 @@ describe('what an armed node carries', () => {
     expect(world.node.ip('route get 203.0.113.1 from 192.0.2.2')).toContain('via 192.0.2.1');
     await agent.apply();
     expect(world.snapshot()).toBe(found);
+  });
+});
+
+describe('an agent that is an ordinary user', () => {
+  test('needs CAP_NET_ADMIN and nothing else', async () => {
+    const { agent: _root, found } = await start();
+    const agent = await world.startAgent({}, { as: 'nobody' });
+    await agent.apply({ ...lease, clients: ['2001:db8:1::1/128', '10.7.0.0/24'] });
+    expect(readFileSync(`/proc/${agent.pid}/status`, 'latin1')).toMatch(/^CapEff:\t0*1000$/m);
+    expect(world.seenFrom('192.0.2.1')).toBe('198.51.100.2');
+    expect(world.seenFrom('2001:db8:1::1')).toBe('2001:db8:2::2');
+    await agent.killed();
+    await until(() => world.snapshot() === found, { what: 'the guardian putting back everything' });
   });
 });
 
