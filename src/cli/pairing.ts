@@ -1,10 +1,28 @@
 /** What `pair`, `rotate` and `revoke` have in common: the files, and telling the controller that runs. */
+import { join } from 'node:path';
 import type { GatewayListResource } from '../api/resources/gateway.js';
 import { DetourError } from '../errors.js';
+import type { PairingSide, PairingStore } from '../gateway/pairing/index.js';
 import type { ApiClient } from './client.js';
 import type { CliContext } from './context.js';
 import { errorIsTerminal } from './terminal.js';
 import { wrap } from './text.js';
+
+/**
+ * The pairings of this machine.
+ * @throws DetourError NOT_PERMITTED, STATE_UNUSABLE: where the daemon goes on with what it has, a person wants to know
+ */
+export async function openStore(stateDirectory: string, side: PairingSide): Promise<PairingStore> {
+  const { openPairings } = await import('../gateway/pairing/index.js');
+  const store = openPairings({ stateDirectory, side });
+  const directory = join(stateDirectory, side);
+  const problem = store.problems().find(({ file }) => file === directory);
+  if (problem === undefined) return store;
+  if (!/EACCES|EPERM/.test(problem.reason)) {
+    throw new DetourError('STATE_UNUSABLE', { path: directory, reason: problem.reason });
+  }
+  throw new DetourError('NOT_PERMITTED', { what: `reading ${directory}`, remedy: 'keys belong to root: use sudo' });
+}
 
 /** Lines on standard error, broken at the width of the terminal. */
 export function advise(context: CliContext, ...lines: string[]): void {

@@ -61,7 +61,10 @@ export async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY || !errorIsTerminal()) throw usage('nobody can be asked here: give --yes');
   const asking = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return /^y(es)?$/i.test((await asking.question(`${question} [y/N] `)).trim());
+    // Ctrl-C and Ctrl-D close it without an answer, which is no.
+    const closed = new Promise<string>((resolve) => asking.once('close', () => resolve('')));
+    const answer = await Promise.race([asking.question(`${question} [y/N] `), closed]);
+    return /^y(es)?$/i.test(answer.trim());
   } finally {
     asking.close();
   }

@@ -1,7 +1,7 @@
 /** Pairing from both ends of the command line: the router's `gateways`, the node's `gateway`. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { builtCli, runInProcess, type CliResult } from '../helpers/cli.js';
 import { fakeGateway } from '../helpers/fake-gateways.js';
@@ -137,6 +137,23 @@ describe('pairing', () => {
     expect(paired.stderr).toContain('No controller is running; it will know it when it starts.');
   });
 
+  test('is not for those who may not read the keys, who are told what to do', async () => {
+    await onRouter('pair', 'phone');
+    // Its directory's parents are passable; the state directory itself is what keeps others out.
+    chmodSync(dirname(router), 0o755);
+    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, builtCli()];
+    for (const args of [
+      ['gateways', 'pair', 'tablet'],
+      ['gateways', 'rotate', 'phone'],
+      ['gateway', 'routers'],
+    ]) {
+      const all = [...nobody, ...args, '--state-directory', router];
+      const { status, stdout, stderr } = spawnSync('setpriv', all, { encoding: 'utf8', timeout: 60_000 });
+      expect({ status, stdout }).toEqual({ status: 77, stdout: '' });
+      expect(stderr).toMatch(/^detour: .* is not permitted: keys belong to root: use sudo\n$/);
+    }
+  });
+
   test('says when the controller looks elsewhere, or uses no gateways at all', async () => {
     expect((await onRouter('pair', 'other')).stderr).toContain('its state directory is another one');
     controller.service.gatewaysStatus.gateways.push(fakeGateway({ name: 'known' }));
@@ -235,7 +252,9 @@ describe('the end of a pairing', () => {
     await onRouter('pair', 'other');
     const args = ['gateways', 'revoke', 'other', '--socket', controller.socket, '--state-directory', router];
     expect(await withInput(args, 'y\n')).toMatchObject({ code: 64, stderr: expect.stringContaining('give --yes') });
-    expect(await onTerminal(args, '[y/N]', 'n\r')).toMatchObject({ code: 1 });
+    for (const no of ['n\r', '\r', '\u0003', '\u0004']) {
+      expect(await onTerminal(args, '[y/N]', no)).toMatchObject({ code: 1 });
+    }
     expect(statSync(join(router, 'nodes/other.json')).isFile()).toBe(true);
     expect(await onTerminal(args, '[y/N]', 'y\r')).toMatchObject({
       code: 0,
@@ -280,4 +299,16 @@ test('the list, one node and decisions by hand', async () => {
   });
   controller.service.gatewaysStatus.enabled = false;
   expect((await gateways('elect', 'phone')).stderr).toContain('the configuration has no "gateways" section');
+});
+
+test('approval needs no controller, the other decisions do', async () => {
+  await onRouter('pair', 'phone');
+  await controller.stop();
+  expect(await onRouter('approve', 'phone')).toMatchObject({
+    code: 0,
+    stdout: 'phone is approved; no controller is running\n',
+  });
+  expect(JSON.parse(readFileSync(join(router, 'nodes/phone.json'), 'utf8'))).toMatchObject({ approved: true });
+  expect(await onRouter('approve', 'cable')).toMatchObject({ code: 1, stdout: '' });
+  expect(await gateways('elect', 'phone')).toMatchObject({ code: 69, stdout: '' });
 });

@@ -4,7 +4,7 @@ import { DetourError } from '../../errors.js';
 import type { KeyLine, Pairing, PairingStore } from '../../gateway/pairing/index.js';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
-import { advise } from '../pairing.js';
+import { advise, openStore } from '../pairing.js';
 import { addStateOptions, stateDirectoryOf, type StateOptions } from '../state-options.js';
 import { readSecret } from '../terminal.js';
 
@@ -22,10 +22,10 @@ export function registerJoin(group: Command, context: CliContext): void {
       example('sudo detour gateway join', 'ssh router sudo detour gateways pair phone | sudo detour gateway join'),
     )
     .action(async (argument: string | undefined, options: JoinOptions) => {
-      const { machineId, openPairings, parseKeyLine } = await import('../../gateway/pairing/index.js');
+      const { machineId, parseKeyLine } = await import('../../gateway/pairing/index.js');
       const directory = await stateDirectoryOf(options, 'node');
       // Before somebody types a long line in vain.
-      const store = openPairings({ stateDirectory: directory, side: 'routers' });
+      const store = await openStore(directory, 'routers');
       const self = machineId(directory);
       if (argument !== undefined) {
         advise(
@@ -72,9 +72,8 @@ export function registerRouters(group: Command, context: CliContext): void {
     .option('--json', 'as JSON')
     .addHelpText('after', example('sudo detour gateway routers'))
     .action(async (options: StateOptions & { json?: true }) => {
-      const { openPairings } = await import('../../gateway/pairing/index.js');
       const directory = await stateDirectoryOf(options, 'node');
-      const store = openPairings({ stateDirectory: directory, side: 'routers' });
+      const store = await openStore(directory, 'routers');
       if (options.json) return context.out(JSON.stringify(store.list().map(publicPart), null, 2));
       const { renderRouters } = await import('../views/routers.js');
       const view = { width: context.width(), color: context.color };
@@ -96,8 +95,7 @@ export function registerLeave(group: Command, context: CliContext): void {
     .argument('<name>', 'as "detour gateway routers" lists it')
     .addHelpText('after', example('sudo detour gateway leave home'))
     .action(async (name: string, options: StateOptions) => {
-      const { openPairings } = await import('../../gateway/pairing/index.js');
-      const store = openPairings({ stateDirectory: await stateDirectoryOf(options, 'node'), side: 'routers' });
+      const store = await openStore(await stateDirectoryOf(options, 'node'), 'routers');
       store.remove(name);
       context.out(`${name} cannot elect this machine any more`);
     });

@@ -6,7 +6,7 @@ import type { PairingKey } from '../../gateway/pairing/index.js';
 import { addClientOptions, clientFrom, type ClientOptions } from '../client-options.js';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
-import { advise, showKeyLine, tellController } from '../pairing.js';
+import { advise, openStore, showKeyLine, tellController } from '../pairing.js';
 import { addStateOptions, stateDirectoryOf, type StateOptions } from '../state-options.js';
 
 interface PairOptions extends ClientOptions, StateOptions {
@@ -39,9 +39,9 @@ export function registerPair(group: Command, context: CliContext): void {
     .option('--approve', 'approve it at once, where `approval` is `manual`')
     .addHelpText('after', example('sudo detour gateways pair phone', 'LINE=$(sudo detour gateways pair phone --no-qr)'))
     .action(async (name: string, options: PairOptions) => {
-      const { newKey, openPairings } = await import('../../gateway/pairing/index.js');
+      const { newKey } = await import('../../gateway/pairing/index.js');
       const directory = await stateDirectoryOf(options, 'router');
-      const store = openPairings({ stateDirectory: directory, side: 'nodes' });
+      const store = await openStore(directory, 'nodes');
       if (store.find(name) !== undefined) {
         const remedy = `"detour gateways rotate ${name}" gives it another key, "revoke ${name}" ends it`;
         throw new DetourError('PAIRING_EXISTS', { name, remedy });
@@ -61,10 +61,10 @@ export function registerRotate(group: Command, context: CliContext): void {
     .argument('<name>', 'name of the pairing')
     .addHelpText('after', example('sudo detour gateways rotate phone'))
     .action(async (name: string, options: PairOptions) => {
-      const { newKey, openPairings } = await import('../../gateway/pairing/index.js');
+      const { newKey } = await import('../../gateway/pairing/index.js');
       const directory = await stateDirectoryOf(options, 'router');
       const key = newKey(Date.now());
-      const store = openPairings({ stateDirectory: directory, side: 'nodes' });
+      const store = await openStore(directory, 'nodes');
       const known = store.find(name) !== undefined;
       // Made before the key counts, so that a wrong --router-name changes nothing.
       const line = known ? await lineFor(directory, name, key, options) : '';

@@ -5,6 +5,7 @@ import { addClientOptions, clientFrom, type ClientOptions } from '../client-opti
 import type { ApiClient } from '../client.js';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
+import { openStore } from '../pairing.js';
 import { addStateOptions, stateDirectoryOf, type StateOptions } from '../state-options.js';
 import { confirm } from '../terminal.js';
 
@@ -44,6 +45,6 @@ async function revokeByController(client: ApiClient, name: string): Promise<bool
 }
 
 async function removeFile(name: string, options: RevokeOptions): Promise<void> {
-  const { openPairings } = await import('../../gateway/pairing/index.js');
-  openPairings({ stateDirectory: await stateDirectoryOf(options, 'router'), side: 'nodes' }).remove(name);
+  const store = await openStore(await stateDirectoryOf(options, 'router'), 'nodes');
+  store.remove(name);
 }
