@@ -1,6 +1,6 @@
 /** `detour unload`: takes away what a crash, `keep_on_exit` or `detour load` left, without a configuration. */
 import type { Command } from 'commander';
-import { DATAPLANE_DEFAULTS, defaultKernel } from '../../config/defaults.js';
+import { DATAPLANE_DEFAULTS, defaultKernel, GATEWAYS_DEFAULTS } from '../../config/defaults.js';
 import { alone } from '../alone.js';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
@@ -26,9 +26,12 @@ export function registerUnload(program: Command, context: CliContext): void {
       const { pins, objects, elsewhere } = await alone('detour unload', pinPath, async () => {
         const { pinDirectories, unloadDataplane } = await import('../../dataplane/index.js');
         const { withdrawLeftovers } = await import('../../kernel/withdraw.js');
+        const { withdrawEdges } = await import('../../kernel/edges/withdraw.js');
         return {
           pins: unloadDataplane(pinPath),
-          objects: routes ? await withdrawLeftovers(defaultKernel) : [],
+          objects: routes
+            ? [...(await withdrawLeftovers(defaultKernel)), ...(await withdrawEdges(GATEWAYS_DEFAULTS.state_directory))]
+            : [],
           elsewhere: pinDirectories(),
         };
       });

@@ -5,13 +5,14 @@
  *
  * Files are read and written synchronously: /proc/sys/net is that of the calling thread's namespace.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { messageOf } from '../../errors.js';
 
 interface Journal {
-  /** Settings do not outlive the kernel that has them. */
+  /** Settings do not outlive the kernel that has them, and are a network namespace's own. */
   boot: string;
+  netns: string;
   /** Found values by interface. */
   found: Record<string, string>;
 }
@@ -92,8 +93,10 @@ function readSetting(name: string): string | null {
 }
 
 const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+/** "net:[4026531840]" */
+const netnsId = (): string => readlinkSync('/proc/thread-self/ns/net');
 
-/** Nothing, if there is none, or it is of an earlier boot, or is damaged (it is written in one piece: by somebody else). */
+/** Nothing, if there is none, or it is of an earlier boot or another namespace, or is damaged (it is written in one piece: by somebody else). */
 function readJournal(file: string): Record<string, string> {
   let text: string;
   try {
@@ -103,8 +106,8 @@ function readJournal(file: string): Record<string, string> {
     throw error;
   }
   try {
-    const { boot, found } = JSON.parse(text) as Partial<Journal>;
-    if (boot !== bootId()) return {};
+    const { boot, netns, found } = JSON.parse(text) as Partial<Journal>;
+    if (boot !== bootId() || netns !== netnsId()) return {};
     const entries = Object.entries(found ?? {});
     return Object.fromEntries(entries.filter(([name, value]) => /^[^/\s]+$/.test(name) && /^[01]$/.test(value)));
   } catch {
@@ -118,7 +121,7 @@ function writeJournal(file: string, found: Record<string, string>): void {
     return;
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const journal: Journal = { boot: bootId(), found };
+  const journal: Journal = { boot: bootId(), netns: netnsId(), found };
   writeFileSync(`${file}.new`, `${JSON.stringify(journal)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }

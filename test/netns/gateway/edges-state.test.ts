@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayEdge, GatewayEdges, KernelView } from '../../../src/controller/ports.js';
 import { createGatewayEdges } from '../../../src/kernel/edges/index.js';
+import { withdrawEdges } from '../../../src/kernel/edges/withdraw.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { ADDRESSES, EdgeLab } from '../../helpers/edge-lab.js';
 import { ip } from '../../helpers/own-netns.js';
@@ -127,12 +128,23 @@ describe('what was found', () => {
     expect([settings(), tables()]).toEqual([['1', '1', '1'], '']);
   });
 
-  it('is not put back over what somebody has set since, nor from an earlier boot or a damaged file', async () => {
+  it('is put back without a controller, too, and said', async () => {
+    await open().apply([edge(4)]);
+    expect(await withdrawEdges(stateDirectory)).toEqual([
+      'nft table inet detour-edge',
+      '2 settings of gateway nodes (send_redirects), which are as they were found',
+    ]);
+    expect([settings(), tables()]).toEqual([['1', '1', '1'], '']);
+    expect(await withdrawEdges(stateDirectory)).toEqual([]);
+  });
+
+  it('is not put back over what somebody has set since, nor from an earlier boot, another namespace or a damaged file', async () => {
     const edges = open();
     await edges.apply([edge(4)]);
     const journal = join(stateDirectory, 'edges.json');
     const text = readFileSync(journal, 'utf8');
-    for (const other of [text.replace(/"boot":"[^"]*"/, '"boot":"another"'), '{"boot', 'null', '']) {
+    const another = (key: string): string => text.replace(new RegExp(`"${key}":"[^"]*"`), `"${key}":"another"`);
+    for (const other of [another('boot'), another('netns'), '{"boot', 'null', '']) {
       writeFileSync(journal, other);
       expect(await open().apply([])).toMatchObject({ problems: [] });
       expect(settings()).toEqual(['0', '0', '1']);
