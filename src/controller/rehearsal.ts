@@ -4,11 +4,15 @@
  * because the decision and the facts are pure.
  */
 import type { Config } from '../config/types.js';
-import { groupViews, initialState, pathViews, step } from '../engine/index.js';
+import { allDownViews, groupViews, initialState, pathViews, step } from '../engine/index.js';
+import type { EngineState } from '../engine/index.js';
+import { IpAddress } from '../net/ip-address.js';
 import { allFacts } from './facts.js';
 import type { UplinkFacts } from './facts.js';
+import { gatewayNeed, measuredPaths, nodesWithoutTraffic, workingFamilies } from './gateway-need.js';
+import { withElected } from './gateway-uplinks.js';
 import { enginePolicy } from './policy.js';
-import type { KernelView } from './ports.js';
+import type { ElectedNode, KernelView } from './ports.js';
 import { eventsBetween } from './sensing.js';
 
 /** Enough for V8's baseline compiler; a round costs some 0.1 ms. */
@@ -28,5 +32,42 @@ export function rehearseLinkFailures(config: Config, view: KernelView, startUs: 
     facts = after;
     groupViews(state);
     pathViews(state, nowUs);
+    rehearseElection(config, state, nowUs);
+  }
+}
+
+/** Of a node that nobody has met: what comes between the failure of the last uplink and the first probe by a neighbour. */
+function rehearseElection(configured: Config, state: EngineState, nowUs: number): void {
+  const ifname = configured.gateways?.interfaces[0];
+  if (ifname === undefined) return;
+  const node: ElectedNode = {
+    name: 'rehearsal',
+    ifindex: 0,
+    ifname,
+    role: 'active',
+    gateways: { 4: IpAddress.parse('192.0.2.1'), 6: IpAddress.parse('2001:db8::1') },
+    translated: true,
+    leaving: false,
+  };
+  const config = withElected(configured, [node], [4, 6]);
+  const after = step(state, { type: 'configure', policy: enginePolicy(config) }, nowUs).state;
+  for (const [elected, now] of [
+    [[], state],
+    [[node], after],
+  ] as const) {
+    const paths = pathViews(now, nowUs);
+    const groups = groupViews(now);
+    const there = allDownViews(now);
+    const inputs = {
+      configured,
+      elected,
+      paths,
+      groups,
+      there,
+      worked: new Set(workingFamilies({ configured, paths })),
+    };
+    gatewayNeed({ ...inputs, starting: false });
+    nodesWithoutTraffic({ ...inputs, starting: false });
+    measuredPaths(inputs);
   }
 }
