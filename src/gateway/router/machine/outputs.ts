@@ -36,7 +36,9 @@ function electedGateway(entry: NodeEntry, lease: HeldLease, node: string): Elect
 
 function persistedLease(entry: NodeEntry, lease: HeldLease, node: string): PersistedLease {
   const { leaving: _leaving, ...gateway } = electedGateway(entry, lease, node);
-  return { ...gateway, number: lease.number, endsUs: lease.endsUs, nodeOrder: entry.nodeOrder ?? 0n };
+  // Asked to be standby, it may not have heard yet: the next run must not give its families to another before it has.
+  const role = lease.activeMaybe.length > 0 ? 'active' : gateway.role;
+  return { ...gateway, role, number: lease.number, endsUs: lease.endsUs, nodeOrder: entry.nodeOrder ?? 0n };
 }
 
 /** The order grows with each message of the node: not worth a write of its own. */
