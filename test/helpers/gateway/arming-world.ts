@@ -2,6 +2,7 @@
  *     router [r0] ----------- [lan.7] node [wan] ----------- [f0] far
  *       192.0.2.1, .9 (a neighbour)  192.0.2.2  198.51.100.2    198.51.100.1
  *       2001:db8:1::1, ::9, fe80::1  ::2        2001:db8:2::2   2001:db8:2::1
+ *                                                               and beyond: 203.0.113.1, 2001:db8:9::1
  *
  * The far machine knows no way to the LAN: what is answered was translated. It answers each datagram with the address that
  * it came from.
@@ -20,10 +21,9 @@ import type { AgentCommand, AgentLease, AgentSettings } from './arming-agent.js'
 const ANSWERING = `
 import select, socket
 sockets = []
-for family, any in ((socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::')):
+for family, address in ((socket.AF_INET, '203.0.113.1'), (socket.AF_INET6, '2001:db8:9::1')):
     s = socket.socket(family, socket.SOCK_DGRAM)
-    if family == socket.AF_INET6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    s.bind((any, 7777))
+    s.bind((address, 7777))
     sockets.append(s)
 while True:
     for s in select.select(sockets, [], [])[0]:
@@ -46,7 +46,9 @@ s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
 s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
 s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, int(sys.argv[1]), 0, 0), ('ff02::1', 0, 0, socket.if_nametoindex('f0')))
 `;
-export const FAR = { 4: '198.51.100.1', 6: '2001:db8:2::1' } as const;
+/** Behind the node's gateway, so that the default route decides. */
+export const FAR = { 4: '203.0.113.1', 6: '2001:db8:9::1' } as const;
+const GATEWAY = { 4: '198.51.100.1', 6: '2001:db8:2::1' } as const;
 /** How long silence must last to be believed, seconds; a wrong answer would come in less than a millisecond. */
 const SILENCE_S = '0.3';
 const PATIENCE_S = '10';
@@ -74,10 +76,12 @@ export class ArmingWorld {
       '198.51.100.1/24',
       '2001:db8:2::1/64',
     ]);
+    far.ip(`address add ${FAR[4]}/32 dev lo`);
+    far.ip(`address add ${FAR[6]}/128 dev lo nodad`);
     for (const family of ['-4', '-6'])
       router.ip(`${family} route add default via ${family === '-4' ? '192.0.2.2' : '2001:db8:1::2'}`);
     for (const family of ['-4', '-6'])
-      node.ip(`${family} route add default via ${FAR[family === '-4' ? 4 : 6]} dev wan`);
+      node.ip(`${family} route add default via ${GATEWAY[family === '-4' ? 4 : 6]} dev wan`);
     this.#far = spawn('ip', ['netns', 'exec', far.name, 'python3', '-c', ANSWERING], { stdio: 'ignore' });
   }
 
