@@ -5,6 +5,7 @@
 import { setPriority } from 'node:os';
 import { listen } from './api/listen.js';
 import type { ApiListeners } from './api/listen.js';
+import { GATEWAYS_DEFAULTS } from './config/defaults.js';
 import { checkInterfaces, ConfigError, describeDiff, diffConfigs, formatProblem, loadConfig } from './config/index.js';
 import type { Config, LoadedConfig } from './config/index.js';
 import { ailments } from './controller/ailments.js';
@@ -18,6 +19,7 @@ import { openDataplane } from './dataplane/index.js';
 import { createTelemetry } from './health/index.js';
 import { DetourError, messageOf } from './errors.js';
 import { lockInstance } from './instance-lock.js';
+import { createGatewayEdges } from './kernel/edges/index.js';
 import { createKernelFib } from './kernel/index.js';
 import { native } from './native.js';
 import { requireCapabilities } from './privileges.js';
@@ -180,11 +182,29 @@ function createController({ config }: LoadedConfig, fib: KernelFib, closing: Clo
   for (const note of plane.notes) log('info', note);
   const telemetry = createTelemetry({ native, replies: plane.replies, clock: systemClock, random: Math.random });
   closing.add('telemetry', () => telemetry.close());
-  const planes: Planes = { plane, fib, telemetry, clock: systemClock };
+  const planes: Planes = { plane, fib, telemetry, clock: systemClock, ...openGateways(config, fib, closing, log) };
   const controller = new Controller(config, planes, { log });
   // Closes the planes, too, and withdraws what they wrote unless keep_on_exit.
   closing.add('controller', () => controller.close());
   return controller;
+}
+
+/** What an earlier run made for gateway nodes is taken over, or taken away where the configuration has none (any more). */
+function openGateways(
+  { gateways }: Config,
+  fib: KernelFib,
+  closing: Closing,
+  log: Log,
+): Pick<Planes, 'gateways' | 'edges'> {
+  const stateDirectory = gateways?.stateDirectory ?? GATEWAYS_DEFAULTS.state_directory;
+  const edges = createGatewayEdges({ stateDirectory, view: () => fib.view() });
+  if (!gateways) {
+    const removal = edges.close({ keep: false });
+    closing.add('edges of an earlier run', () => removal);
+    removal.catch((error: unknown) => log('warn', `edges of an earlier run: ${messageOf(error)}`));
+    return {};
+  }
+  return { edges };
 }
 
 function announce(log: Log, api: ApiListeners, controller: Controller, service: LateService): void {
@@ -207,9 +227,10 @@ function announce(log: Log, api: ApiListeners, controller: Controller, service: 
 function reload(file: string, controller: Controller, fib: KernelFib, log: Log): void {
   try {
     const loaded = loadConfig(file);
-    requireInterfaces(loaded, fib, controller.config, log);
-    const diff = diffConfigs(controller.config, loaded.config);
+    requireInterfaces(loaded, fib, controller.configured, log);
+    const diff = diffConfigs(controller.configured, loaded.config);
     controller.reconfigure(loaded.config);
+    controller.gatewayChannel?.reloadPairings();
     log('info', `reloaded ${file}: ${describeDiff(diff).join('; ') || 'nothing has changed'}`);
   } catch (error) {
     const problems = error instanceof ConfigError ? error.problems.map(formatProblem) : [];
