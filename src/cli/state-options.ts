@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { GATEWAYS_DEFAULTS } from '../config/defaults.js';
+import { ConfigError, formatProblem, loadConfig } from '../config/index.js';
 import { DetourError } from '../errors.js';
+import type { CliContext } from './context.js';
 
 export interface StateOptions {
   config?: string;
@@ -20,8 +22,17 @@ export function addStateOptions(command: Command, holder: KeyHolder): Command {
     .option('--state-directory <directory>', `where keys are, without --config (${GATEWAYS_DEFAULTS.state_directory})`);
 }
 
-/** @throws DetourError USAGE, CONFIG_INVALID, CONFIG_UNREADABLE */
-export async function stateDirectoryOf(options: StateOptions, holder: KeyHolder): Promise<string> {
+/** What is wrong with a configuration is printed. @throws DetourError USAGE, GATEWAYS_OFF, CONFIG_INVALID, CONFIG_UNREADABLE */
+export async function stateDirectoryOf(options: StateOptions, holder: KeyHolder, context: CliContext): Promise<string> {
+  try {
+    return await chosenDirectory(options, holder);
+  } catch (error) {
+    if (error instanceof ConfigError) for (const problem of error.problems) context.err(formatProblem(problem));
+    throw error;
+  }
+}
+
+async function chosenDirectory(options: StateOptions, holder: KeyHolder): Promise<string> {
   const { config, stateDirectory } = options;
   if (config !== undefined && stateDirectory !== undefined) {
     throw new DetourError('USAGE', { reason: '--config and --state-directory exclude each other: give one of them' });
@@ -29,7 +40,6 @@ export async function stateDirectoryOf(options: StateOptions, holder: KeyHolder)
   if (stateDirectory !== undefined) return stateDirectory;
   if (holder === 'router') {
     if (config === undefined) return GATEWAYS_DEFAULTS.state_directory;
-    const { loadConfig } = await import('../config/index.js');
     const { gateways } = loadConfig(config).config;
     if (gateways === null) throw new DetourError('GATEWAYS_OFF');
     return gateways.stateDirectory;

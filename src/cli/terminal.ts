@@ -33,10 +33,10 @@ async function readAll(): Promise<string> {
 
 async function readHidden(prompt: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(prompt);
-  // Before the first character is read, so that none of it is shown.
+  // Before anybody is asked, so that nothing of the answer is shown.
   stdin.setRawMode(true);
   try {
+    stderr.write(prompt);
     let text = '';
     for await (const chunk of stdin as AsyncIterable<Buffer>) {
       for (const character of chunk.toString('utf8')) {

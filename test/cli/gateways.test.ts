@@ -186,6 +186,30 @@ describe('pairing', () => {
     expect((await onNode('routers')).stdout).toBe('paired with no router: detour gateway join\n');
   });
 
+  test('keeps keys where the configuration of the controller, or of the agent, says', async () => {
+    const files = { router: `${router}.yaml`, none: `${router}-none.yaml`, node: `${node}.yaml` };
+    const uplinks =
+      'uplinks: {fibre: {interface: eth1, probes: [{type: icmp, targets: [192.0.2.1]}]}}\ninterfaces: [eth0]\n';
+    writeFileSync(files.none, uplinks);
+    writeFileSync(files.router, `${uplinks}gateways: {interfaces: [eth0], state_directory: ${router}}\n`);
+    writeFileSync(files.node, `state_directory: ${node}\n`);
+    const paired = await gateways('pair', 'phone', '--router-name', 'home', '--config', files.router);
+    expect(storedKeys(router, 'nodes/phone.json')).toHaveLength(1);
+    const joined = await runInProcess(['gateway', 'join', paired.stdout.trim(), '--config', files.node]);
+    expect(joined).toMatchObject({ code: 0, stdout: expect.stringContaining('paired with router "home"') });
+    expect(storedKeys(node, 'routers/home.json')).toHaveLength(1);
+    expect(await gateways('pair', 'tablet', '--config', files.none)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('the configuration has no "gateways" section'),
+    });
+    writeFileSync(files.none, `${uplinks}gateways: {interfaces: [eth7]}\n`);
+    expect(await gateways('pair', 'tablet', '--config', files.none)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/gateways\.interfaces\[0\]: eth7 .*\ndetour: 1 error\(s\) in/),
+    });
+    expect(await gateways('pair', 'tablet', '--config', `${router}-absent.yaml`)).toMatchObject({ code: 2 });
+  });
+
   test('a second router of the same name needs another one', async () => {
     const other = makeDirectory();
     const first = (await onRouter('pair', 'phone', '--router-name', 'home')).stdout.trim();

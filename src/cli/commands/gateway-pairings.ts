@@ -23,7 +23,7 @@ export function registerJoin(group: Command, context: CliContext): void {
     )
     .action(async (argument: string | undefined, options: JoinOptions) => {
       const { machineId, parseKeyLine } = await import('../../gateway/pairing/index.js');
-      const directory = await stateDirectoryOf(options, 'node');
+      const directory = await stateDirectoryOf(options, 'node', context);
       // Before somebody types a long line in vain.
       const store = await openStore(directory, 'routers');
       const self = machineId(directory);
@@ -60,11 +60,14 @@ function join(store: PairingStore, line: KeyLine, name: string | undefined): str
   }
   const chosen = name ?? routerName;
   if (store.find(chosen) !== undefined) {
-    throw new DetourError('PAIRING_EXISTS', { name: chosen, remedy: 'by another router; give this one a --name' });
+    throw new DetourError('PAIRING_EXISTS', { name: chosen, remedy: otherRouter(chosen) });
   }
   store.add({ name: chosen, peer: router, keys: [key], approved: true });
   return `paired with router "${chosen}" (${router}), which calls this machine "${nodeName}"`;
 }
+
+const otherRouter = (name: string): string =>
+  `by another router; give this one a --name, or "detour gateway leave ${name}" first if it was replaced`;
 
 export function registerRouters(group: Command, context: CliContext): void {
   addStateOptions(group.command('routers'), 'node')
@@ -72,7 +75,7 @@ export function registerRouters(group: Command, context: CliContext): void {
     .option('--json', 'as JSON')
     .addHelpText('after', example('sudo detour gateway routers'))
     .action(async (options: StateOptions & { json?: true }) => {
-      const directory = await stateDirectoryOf(options, 'node');
+      const directory = await stateDirectoryOf(options, 'node', context);
       const store = await openStore(directory, 'routers');
       if (options.json) return context.out(JSON.stringify(store.list().map(publicPart), null, 2));
       const { renderRouters } = await import('../views/routers.js');
@@ -95,7 +98,7 @@ export function registerLeave(group: Command, context: CliContext): void {
     .argument('<name>', 'as "detour gateway routers" lists it')
     .addHelpText('after', example('sudo detour gateway leave home'))
     .action(async (name: string, options: StateOptions) => {
-      const store = await openStore(await stateDirectoryOf(options, 'node'), 'routers');
+      const store = await openStore(await stateDirectoryOf(options, 'node', context), 'routers');
       store.remove(name);
       context.out(`${name} cannot elect this machine any more`);
     });

@@ -29,7 +29,7 @@ export function registerDecisions(group: Command, context: CliContext): void {
       .option('--json', 'print the node after the command')
       .addHelpText('after', example(`detour gateways ${command} phone`))
       .action(async (name: string, options: DecideOptions) => {
-        const gateway = await decide(command, name, options);
+        const gateway = await decide(command, name, options, context);
         if (gateway === null) return context.out(`${name} is approved; no controller is running`);
         if (options.json) return context.out(JSON.stringify(gateway, null, 2));
         const line = `${gateway.name} ${outcome}; now: ${gateway.state}, ${gateway.why}`;
@@ -39,14 +39,19 @@ export function registerDecisions(group: Command, context: CliContext): void {
 }
 
 /** Null: there is no controller, and the approval is in the file for when there is one. */
-async function decide(command: string, name: string, options: DecideOptions): Promise<GatewayResource | null> {
+async function decide(
+  command: string,
+  name: string,
+  options: DecideOptions,
+  context: CliContext,
+): Promise<GatewayResource | null> {
   const client = clientFrom(options);
   try {
     return await client.post<GatewayResource>(`/v1/gateways/${encodeURIComponent(name)}/${command}`);
   } catch (error) {
     const alone = error instanceof DetourError && error.code === 'NOT_RUNNING' && client.target.kind === 'socket';
     if (!alone || command !== 'approve') throw error;
-    const store = await openStore(await stateDirectoryOf(options, 'router'), 'nodes');
+    const store = await openStore(await stateDirectoryOf(options, 'router', context), 'nodes');
     store.approve(name);
     return null;
   }

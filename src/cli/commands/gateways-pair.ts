@@ -40,7 +40,7 @@ export function registerPair(group: Command, context: CliContext): void {
     .addHelpText('after', example('sudo detour gateways pair phone', 'LINE=$(sudo detour gateways pair phone --no-qr)'))
     .action(async (name: string, options: PairOptions) => {
       const { newKey } = await import('../../gateway/pairing/index.js');
-      const directory = await stateDirectoryOf(options, 'router');
+      const directory = await stateDirectoryOf(options, 'router', context);
       const store = await openStore(directory, 'nodes');
       if (store.find(name) !== undefined) {
         const remedy = `"detour gateways rotate ${name}" gives it another key, "revoke ${name}" ends it`;
@@ -62,7 +62,7 @@ export function registerRotate(group: Command, context: CliContext): void {
     .addHelpText('after', example('sudo detour gateways rotate phone'))
     .action(async (name: string, options: PairOptions) => {
       const { newKey } = await import('../../gateway/pairing/index.js');
-      const directory = await stateDirectoryOf(options, 'router');
+      const directory = await stateDirectoryOf(options, 'router', context);
       const key = newKey(Date.now());
       const store = await openStore(directory, 'nodes');
       const known = store.find(name) !== undefined;

@@ -23,7 +23,7 @@ export function registerRevoke(group: Command, context: CliContext): void {
       const question = `End the pairing with "${name}"? It will have to be paired anew.`;
       if (!options.yes && !(await confirm(question))) return context.exit(1);
       const released = await revokeByController(clientFrom(options), name);
-      if (!released) await removeFile(name, options);
+      if (!released) await removeFile(name, options, context);
       context.out(released ? `${name} is revoked, its lease is released` : `${name} is revoked`);
     });
 }
@@ -44,7 +44,7 @@ async function revokeByController(client: ApiClient, name: string): Promise<bool
   }
 }
 
-async function removeFile(name: string, options: RevokeOptions): Promise<void> {
-  const store = await openStore(await stateDirectoryOf(options, 'router'), 'nodes');
+async function removeFile(name: string, options: RevokeOptions, context: CliContext): Promise<void> {
+  const store = await openStore(await stateDirectoryOf(options, 'router', context), 'nodes');
   store.remove(name);
 }
