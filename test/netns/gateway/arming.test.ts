@@ -104,6 +104,32 @@ describe('what an armed node carries', () => {
   });
 });
 
+describe('a way out by the link of the router', () => {
+  const redirects = (): number[] => {
+    const counts = world.router.exec('sh', ['-c', 'nstat -asz IcmpInRedirects Icmp6InRedirects']);
+    return [...counts.matchAll(/InRedirects +(\d+)/g)].map(([, count]) => Number(count));
+  };
+
+  test('sends no redirects to clients', async () => {
+    const { agent } = await start({ backhaul: { 4: 'lan.7', 6: 'lan.7' } });
+    world.node.ip('-4 route replace default via 192.0.2.9');
+    world.node.ip('-6 route replace default via fe80::1 dev lan.7');
+    await agent.apply(lease);
+    for (const source of ['192.0.2.1', '2001:db8:1::1']) expect(world.isSilent(source)).toBe(true);
+    expect(redirects()).toEqual([0, 0]);
+    expect((await agent.ask<{ home: number[] }>({ do: 'usage' })).home[0]).toBeGreaterThan(0);
+    // And they would come without the table. (In IPv4 the kernel's NAT holds them back, too, as long as there is any.)
+    world.node.exec('nft', ['flush ruleset']);
+    await until(
+      () => {
+        for (const source of ['192.0.2.1', '2001:db8:1::1']) world.isSilent(source);
+        return redirects().every((count) => count > 0);
+      },
+      { what: 'redirects of both families' },
+    );
+  });
+});
+
 describe('an agent that is an ordinary user', () => {
   test('needs CAP_NET_ADMIN and nothing else', async () => {
     const { agent: _root, found } = await start();
