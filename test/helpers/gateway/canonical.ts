@@ -83,6 +83,8 @@ export function canonicalText(world: World): string {
 function write(context: Context, key: string, value: unknown): void {
   if (LEFT_OUT.has(key)) return;
   if (typeof value === 'number') context.text += `${relative(context, key, value)},`;
+  // Echoed, of which a node looks at the epoch.
+  else if (key === 'nodeOrder' && typeof value === 'bigint') context.text += `${epochsAgo(context, value)},`;
   else if (typeof value === 'bigint')
     context.text += `${LEASES.has(key) ? leaseName(context, value) : order(context, value)},`;
   else if (value === null) context.text += '~,';

@@ -13,8 +13,6 @@ export interface ExploreSettings extends WorldSettings, MoveSettings {
   maximumMs?: number;
   /** Worlds later than this are not gone on from. */
   horizonUs?: number;
-  /** Whether each world must settle. */
-  settles?: boolean;
 }
 
 export interface Exploration {
@@ -37,56 +35,96 @@ interface Reached {
 
 /** How long a world may take: a lease, then rests of a second that double to two, twice over, and a hold time. */
 export const SETTLE_US = 10_000_000;
+/** Of a world that is left alone and goes wrong, so much is told. */
+const TOLD_MOVES = 120;
+const DEFAULT_HORIZON_US = 6_000_000;
 /** Until a world must have come back to where it was. */
 const SETTLE_MOVES = 4_000;
 
 export function explore(settings: ExploreSettings): Exploration {
-  const {
-    machines = REAL,
-    maximumFaults = Infinity,
-    maximumMs = Infinity,
-    horizonUs = 6_000_000,
-    settles = true,
-  } = settings;
-  const explorer = new Settler(machines);
-  const seen = new Set<number>();
-  const queues: Reached[][] = [];
-  const result: Exploration = { states: 0, byFaults: [], completeFaults: -1, settledAfterUs: 0, counterexample: null };
-  const deadline = performance.now() + maximumMs;
-
-  const meet = (world: World, move: Move | null, from: Reached | null): string | null => {
-    if (world.faults > maximumFaults || world.nowUs - START_US > horizonUs) return null;
-    const key = canonical(world);
-    if (seen.has(key)) return null;
-    seen.add(key);
-    result.states++;
-    result.byFaults[world.faults] = (result.byFaults[world.faults] ?? 0) + 1;
-    const reached = { world, move, from };
-    (queues[world.faults] ??= []).push(reached);
-    const wrong = violation(world) ?? (settles ? explorer.settle(world) : null);
-    return wrong === null ? null : trace(settings, reached, wrong);
-  };
-
-  result.counterexample = meet(newWorld(settings), null, null);
-  for (let faults = 0; faults < queues.length && result.counterexample === null; faults++) {
-    const queue = queues[faults] ?? [];
-    for (let at = 0; at < queue.length && result.counterexample === null; at++) {
-      const from = queue[at]!;
-      const before = from.world!;
-      for (const move of movesOf(before, machines, settings)) {
-        if (before.faults + move.cost > maximumFaults) continue;
-        const { world } = perform(before, move, machines);
-        result.counterexample ??= meet(world, move, from);
-      }
-      from.world = null;
-      if (result.states >= settings.maximumStates || performance.now() > deadline) return done(result, explorer);
-    }
-    result.completeFaults = faults;
-  }
-  return done(result, explorer);
+  return new Explorer(settings).run();
 }
 
-const done = (result: Exploration, { longestUs }: Settler): Exploration => ({ ...result, settledAfterUs: longestUs });
+class Explorer {
+  readonly #settings: ExploreSettings;
+  readonly #machines: Machines;
+  readonly #settler: Settler;
+  readonly #seen = new Set<number>();
+  /** By how many faults it took to reach them. */
+  readonly #levels: Reached[][] = [];
+  readonly #deadline: number;
+  readonly #result: Exploration = {
+    states: 0,
+    byFaults: [],
+    completeFaults: -1,
+    settledAfterUs: 0,
+    counterexample: null,
+  };
+
+  constructor(settings: ExploreSettings) {
+    this.#settings = settings;
+    this.#machines = settings.machines ?? REAL;
+    this.#settler = new Settler(this.#machines);
+    this.#deadline = performance.now() + (settings.maximumMs ?? Infinity);
+  }
+
+  run(): Exploration {
+    this.#meet(newWorld(this.#settings), null, null);
+    for (let faults = 0; this.#closeLevel(faults); faults++) this.#result.completeFaults = faults;
+    return { ...this.#result, settledAfterUs: this.#settler.longestUs };
+  }
+
+  /** @returns whether all worlds that so many faults lead to have been seen, and there are any */
+  #closeLevel(faults: number): boolean {
+    if (faults > (this.#settings.maximumFaults ?? Infinity)) return false;
+    for (const reached of this.#levels[faults - 1] ?? []) {
+      if (!this.#goOn(reached, 1)) return false;
+      // What is left of it is how it was reached.
+      reached.world = null;
+    }
+    const level = this.#levels[faults] ?? [];
+    // It grows while it is gone through.
+    for (const reached of level) if (!this.#goOn(reached, 0)) return false;
+    return level.length > 0;
+  }
+
+  /** @returns false: enough */
+  #goOn(from: Reached, cost: Move['cost']): boolean {
+    const world = from.world!;
+    for (const move of movesOf(world, this.#machines, this.#settings)) {
+      if (move.cost !== cost) continue;
+      this.#meet(perform(world, move, this.#machines).world, move, from);
+      if (this.#result.counterexample !== null) return false;
+    }
+    return this.#result.states < this.#settings.maximumStates && performance.now() < this.#deadline;
+  }
+
+  #meet(world: World, move: Move | null, from: Reached | null): void {
+    if (world.nowUs - START_US > (this.#settings.horizonUs ?? DEFAULT_HORIZON_US)) return;
+    const key = canonical(world);
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.#result.states++;
+    this.#result.byFaults[world.faults] = (this.#result.byFaults[world.faults] ?? 0) + 1;
+    const reached = { world, move, from };
+    (this.#levels[world.faults] ??= []).push(reached);
+    const wrong = violation(world);
+    const found = wrong === null ? this.#settler.settle(world) : { wrong, moves: [] };
+    if (found) this.#result.counterexample = this.#trace(reached, found);
+  }
+
+  #trace(reached: Reached, { wrong, moves }: Finding): string {
+    const all = moves.slice(0, TOLD_MOVES);
+    for (let each = reached; each.from !== null; each = each.from) all.unshift(each.move!);
+    return tell(newWorld(this.#settings), all, this.#machines, wrong);
+  }
+}
+
+/** What is wrong, and the further moves after which it is. */
+interface Finding {
+  wrong: string;
+  moves: Move[];
+}
 
 /** Worlds left alone: everything arrives, everybody starts, nothing fails. */
 export class Settler {
@@ -103,39 +141,44 @@ export class Settler {
    * Follows a world until it comes back to where it was: from then on it goes round for ever.
    * @returns what is wrong with it; null: it settles in time, and stays so
    */
-  settle(start: World): string | null {
+  settle(start: World): Finding | null {
     const visited: { key: number; atUs: number; wrong: string | null }[] = [];
     const places = new Map<number, number>();
-    let tailUs: number | null = null;
-    for (let world = start; ; world = perform(world, nextMove(world), this.#machines).world) {
+    const moves: Move[] = [];
+    for (let world = start; ;) {
       const key = canonical(world);
-      const known = this.#known.get(key);
       const place = places.get(key);
-      if (known !== undefined) tailUs = world.nowUs + known;
-      if (known !== undefined || place !== undefined) {
-        if (place !== undefined) {
-          const wrong = visited.slice(place).find(({ wrong }) => wrong !== null);
-          if (wrong) return `left alone, it never settles: ${wrong.wrong}`;
-        }
-        break;
+      if (this.#known.has(key)) return this.#keep(visited, moves, world.nowUs + this.#known.get(key)!);
+      if (place !== undefined) {
+        const unsettledFor = visited.slice(place).find(({ wrong }) => wrong !== null);
+        if (unsettledFor) return { wrong: `left alone, it never settles: ${unsettledFor.wrong}`, moves };
+        return this.#keep(visited, moves, null);
       }
-      places.set(key, visited.length);
       const wrong = violation(world);
-      if (wrong) return wrong;
+      if (wrong !== null) return { wrong, moves };
+      places.set(key, visited.length);
       visited.push({ key, atUs: world.nowUs, wrong: unsettled(world) });
-      if (visited.length > SETTLE_MOVES) return `left alone, it comes to no rest in ${SETTLE_MOVES} moves`;
+      if (visited.length > SETTLE_MOVES)
+        return { wrong: `left alone, it comes to no rest in ${SETTLE_MOVES} moves`, moves };
+      const move = nextMove(world);
+      moves.push(move);
+      world = perform(world, move, this.#machines).world;
     }
-    return this.#keep(visited, tailUs);
   }
 
-  #keep(visited: { key: number; atUs: number; wrong: string | null }[], tailUs: number | null): string | null {
+  /** @param tailUs when what it has come to, which was met before, is settled; null: it went round */
+  #keep(
+    visited: { key: number; atUs: number; wrong: string | null }[],
+    moves: Move[],
+    tailUs: number | null,
+  ): Finding | null {
     const last = visited.findLast(({ wrong }) => wrong !== null);
     const settledUs = Math.max(tailUs ?? 0, last?.atUs ?? 0);
     for (const { key, atUs } of visited) this.#known.set(key, Math.max(0, settledUs - atUs));
     const tookUs = Math.max(0, settledUs - (visited[0]?.atUs ?? settledUs));
     this.longestUs = Math.max(this.longestUs, tookUs);
     if (tookUs <= SETTLE_US) return null;
-    return `left alone, it takes ${tookUs / 1e6} s to settle: ${last?.wrong ?? 'see above'}`;
+    return { wrong: `left alone, it takes ${tookUs / 1e6} s to settle: ${last?.wrong ?? 'see above'}`, moves };
   }
 }
 
@@ -171,8 +214,12 @@ export function walk(settings: WalkSettings, settler: Settler): { counterexample
     const move = choice[Math.floor(random() * choice.length)] ?? nextMove(world);
     moves.push(move);
     world = perform(world, move, machines).world;
-    const wrong = violation(world) ?? (count % settleEvery === 0 ? settler.settle(world) : null);
-    if (wrong) return { counterexample: tell(newWorld(settings), moves, machines, wrong), faults: world.faults };
+    const broken = violation(world);
+    const found =
+      broken === null && count % settleEvery === 0 ? settler.settle(world) : broken && { wrong: broken, moves: [] };
+    if (!found) continue;
+    const text = tell(newWorld(settings), [...moves, ...found.moves.slice(0, TOLD_MOVES)], machines, found.wrong);
+    return { counterexample: text, faults: world.faults };
   }
   return { counterexample: null, faults: world.faults };
 }
@@ -181,12 +228,6 @@ export function walk(settings: WalkSettings, settler: Settler): { counterexample
 function generator(seed: number): () => number {
   let state = (seed % 2147483646) + 1;
   return () => (state = (state * 48271) % 2147483647) / 2147483647;
-}
-
-function trace(settings: ExploreSettings, reached: Reached, wrong: string): string {
-  const moves: Move[] = [];
-  for (let each = reached; each.from !== null; each = each.from) moves.unshift(each.move!);
-  return tell(newWorld(settings), moves, settings.machines ?? REAL, wrong);
 }
 
 /** A sequence of moves as people read it. */

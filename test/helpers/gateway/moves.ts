@@ -42,8 +42,8 @@ export interface Move {
 export interface MoveSettings {
   /** Faults that may happen; all if absent. */
   faults?: readonly Move['what'][];
-  /** Need changes at any moment for nothing, or only in a quiet moment. */
-  needChanges?: 'any' | 'quiet' | 'never';
+  /** Need changes in a quiet moment, for nothing; or at any moment, which counts as a fault. */
+  needChanges?: 'quiet' | 'fault' | 'never';
 }
 
 export function movesOf(world: World, machines: Machines, settings: MoveSettings = {}): Move[] {
@@ -52,8 +52,9 @@ export function movesOf(world: World, machines: Machines, settings: MoveSettings
   const quiet = !free.some(isUrgent);
   const moves = [...free];
   if (quiet) moves.push({ what: 'time', at: 0, cost: 0 });
-  if (needChanges === 'any' || (needChanges === 'quiet' && quiet)) {
-    for (const { index } of world.routers) moves.push({ what: 'need', at: index, cost: 0 });
+  if (needChanges === 'fault' || (needChanges === 'quiet' && quiet)) {
+    for (const { index } of world.routers)
+      moves.push({ what: 'need', at: index, cost: needChanges === 'fault' ? 1 : 0 });
   }
   const wanted = (move: Move): boolean => faults === undefined || faults.includes(move.what);
   return [...moves, ...faultMoves(world, machines).filter(wanted)];
