@@ -251,6 +251,18 @@ export class EdgeLab {
   }
 }
 
+/** Which of the numbers that were sent are not there, for people: "17-21, 40"; none: "". */
+export function missing(numbers: { has(number: number): boolean }, sent: number): string {
+  const ranges: [first: number, last: number][] = [];
+  for (let number = 0; number < sent; number++) {
+    if (numbers.has(number)) continue;
+    const last = ranges.at(-1);
+    if (last?.[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(', ');
+}
+
 function give(run: (command: string) => string, name: string, addresses: string[]): void {
   for (const address of addresses) run(`address add ${address} dev ${name}${address.includes(':') ? ' nodad' : ''}`);
 }

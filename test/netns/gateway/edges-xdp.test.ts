@@ -14,7 +14,7 @@ import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { MacAddress } from '../../../src/net/mac-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { mountBpffs } from '../../helpers/bpffs.js';
-import { ADDRESSES, EdgeLab } from '../../helpers/edge-lab.js';
+import { ADDRESSES, EdgeLab, missing } from '../../helpers/edge-lab.js';
 import { kernelConfig } from '../../helpers/kernel-config.js';
 import { ifindexOf } from '../../helpers/own-netns.js';
 import { until } from '../../helpers/poll.js';
@@ -125,7 +125,7 @@ describe.each(FAMILIES)('IPv%i', (family: Family) => {
     const own = ADDRESSES.client[family];
     const nodes = ADDRESSES.nodeOutside[family];
     expect(senders.filter((one, index) => one !== senders[index - 1])).toEqual([own, nodes, own, nodes, own]);
-    expect([heard.size, returned.size]).toEqual([sent, sent]);
+    expect([missing(heard, sent), missing(returned, sent)]).toEqual(['', '']);
     // The uplink's share went by XDP.
     expect(counted('forwarded') - before).toBeGreaterThan(100);
   });

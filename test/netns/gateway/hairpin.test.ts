@@ -10,7 +10,7 @@ import { openDataplane, type DataPlane } from '../../../src/dataplane/index.js';
 import { MacAddress } from '../../../src/net/mac-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { mountBpffs } from '../../helpers/bpffs.js';
-import { ADDRESSES, EdgeLab } from '../../helpers/edge-lab.js';
+import { ADDRESSES, EdgeLab, missing } from '../../helpers/edge-lab.js';
 import { ifindexOf, ip } from '../../helpers/own-netns.js';
 import { until } from '../../helpers/poll.js';
 
@@ -101,7 +101,7 @@ describe.each([
     await until(() => returned.size > 100, { timeoutMs: 10_000, what: 'answers straight from the node' });
     const sent = await end();
     expect(new Set(heard.values())).toEqual(new Set([ADDRESSES.nodeOutside[family]]));
-    expect([heard.size, returned.size]).toEqual([sent, sent]);
+    expect([missing(heard, sent), missing(returned, sent)]).toEqual(['', '']);
     // Outside groups the stack gets one packet in 4 s, so that the kernel goes on verifying the neighbour.
     const refreshes = kind === 'fib' ? 10 : 0;
     expect(counted(reason) - before.xdp).toBeGreaterThanOrEqual(sent - refreshes);
