@@ -29,9 +29,22 @@ export class EarlierRun {
   group(group: FibGroupIntent, members: readonly FibPathIntent[]): NexthopGroupSpec | null {
     const id = groupNexthopId(this.#config, group.groupIndex, group.family);
     const found = this.#found.nexthops.find((one) => one.id === id && one.protocol === RTPROT_DETOUR);
-    const usable = new Set(members.map(({ uplinkIndex, family }) => pathNexthopId(this.#config, uplinkIndex, family)));
-    const kept = found?.members?.filter((member) => usable.has(member.id)) ?? [];
-    return kept.length > 0 ? { id, members: kept } : null;
+    const idOf = ({ uplinkIndex, family }: FibPathIntent): number => pathNexthopId(this.#config, uplinkIndex, family);
+    const usable = new Set(members.map(idOf));
+    const kept = new Map<number, { id: number; weight: number }>();
+    for (const member of found?.members ?? []) {
+      const same = usable.has(member.id)
+        ? member.id
+        : members.filter((path) => this.#leads(member.id, path)).map(idOf)[0];
+      if (same !== undefined && !kept.has(same)) kept.set(same, { id: same, weight: member.weight });
+    }
+    return kept.size > 0 ? { id, members: [...kept.values()].sort((a, b) => a.id - b.id) } : null;
+  }
+
+  /** An uplink that came and went (a gateway node) may have another number in this run; its way is the same. */
+  #leads(id: number, path: FibPathIntent): boolean {
+    const found = this.#found.nexthops.find((one) => one.id === id && one.protocol === RTPROT_DETOUR);
+    return found?.ifindex === path.ifindex && found.gateway?.equals(path.gateway) === true;
   }
 
   /**

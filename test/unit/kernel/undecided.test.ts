@@ -16,6 +16,8 @@ interface Shape {
   /** Uplinks by index: host part of the gateway's address; null: no path of this family. */
   gateways: readonly (number | null)[];
   usable: readonly boolean[];
+  /** ifindex by uplink; absent: each its own. */
+  interfaces?: readonly number[];
   /** Configured members of the group, and those of them that carry traffic; null: not judged yet. */
   members: readonly number[];
   active: readonly number[] | null;
@@ -37,7 +39,7 @@ const address = (family: Family, host: number): IpAddress =>
 const prefix = (family: Family, part: number): Prefix =>
   Prefix.parse(family === 4 ? `198.51.100.${part * 16}/28` : `2001:db8:${part + 1}::/48`);
 
-function intentOf({ family, gateways, usable, members, active, prefixes }: Shape): FibIntent {
+function intentOf({ family, gateways, usable, interfaces, members, active, prefixes }: Shape): FibIntent {
   const carrying = members.filter((index) => active?.includes(index));
   return {
     paths: gateways.flatMap((gateway, uplinkIndex) =>
@@ -48,7 +50,7 @@ function intentOf({ family, gateways, usable, members, active, prefixes }: Shape
               uplinkIndex,
               uplink: `wan${uplinkIndex}`,
               family,
-              ifindex: 10 + uplinkIndex,
+              ifindex: interfaces?.[uplinkIndex] ?? 10 + uplinkIndex,
               ifname: `wan${uplinkIndex}`,
               gateway: address(family, gateway),
               source: null,
@@ -101,6 +103,17 @@ describe('a group that nobody has judged yet', () => {
     const kernel = left();
     expect(groupIn(kernel)).toHaveLength(5);
     expect(apply(kernel, { ...SHAPE, active: null })).toEqual([]);
+  });
+
+  test('keeps a member that has another number in this run, by its way', () => {
+    const node = { interfaces: [10, 11, 11], gateways: [1, 8, 9] };
+    const kernel = left({ ...node, active: [2] });
+    const before = kernel.nexthops.find(({ id }) => id === 680_004)!;
+    expect(before.gateway?.toString()).toBe('192.0.2.9');
+    apply(kernel, { ...SHAPE, interfaces: [10, 11], gateways: [1, 9], members: [0, 1], active: null });
+    expect(groupIn(kernel)[0]).toBe('group 696384 of 680002x3');
+    expect(groupIn(kernel).filter((route) => route.endsWith(' 696384'))).toHaveLength(2);
+    expect(kernel.nexthops.map(({ id }) => id)).not.toContain(680_004);
   });
 
   test('is not made where there was none', () => {
