@@ -9,8 +9,6 @@ import { NetlinkClient, type OpenNetlink } from './netlink/client.js';
 import { NETLINK_ROUTE } from './netlink/constants.js';
 import { KernelState } from './view/view.js';
 
-export { createGatewayEdges, type GatewayEdgesOptions } from './edges/index.js';
-
 export interface KernelFibOptions {
   /** Network namespace file, e.g. /run/netns/x; absent: the current one. */
   netns?: string;
