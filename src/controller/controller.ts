@@ -227,13 +227,15 @@ export class Controller {
    */
   #hurry(): void {
     if (!this.#ready) return;
+    // What goes wrong here the pass reports.
+    const failed = (error: unknown): void => this.#log('debug', `gateway nodes: ${messageOf(error)}`);
     try {
       this.#planes.fib.keepNeighbours(this.#neighbours());
       this.#probeNodes();
     } catch (error) {
-      this.#log('debug', `gateway nodes: ${messageOf(error)}`);
+      failed(error);
     }
-    void this.#desk?.makeEdges(this.#config);
+    void this.#desk?.makeEdges(this.#config).catch(failed);
     this.#routeNow();
   }
 
