@@ -130,6 +130,7 @@ export class Controller {
         there: () => this.allDown(),
         dispatch: (event) => this.#decider.dispatch(event),
         onElected: (cause) => this.#follow(`gateway nodes: ${cause}`),
+        onFault: (text) => this.#log('warn', text),
         onEdges: () => this.#sense(),
       },
     );

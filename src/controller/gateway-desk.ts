@@ -4,6 +4,7 @@
  */
 import type { Config } from '../config/types.js';
 import type { EngineEvent, GroupView, PathView } from '../engine/types.js';
+import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
 import { EdgeKeeper } from './edge-keeper.js';
 import type { UplinkFacts } from './facts.js';
@@ -39,6 +40,7 @@ export interface DeskHost {
   dispatch(event: EngineEvent): void;
   /** The elected nodes are others: there is another configuration to go by. `cause`: for the event log. */
   onElected(cause: string): void;
+  onFault(text: string): void;
   /** An edge has been made, or could not be. */
   onEdges(): void;
 }
@@ -141,7 +143,13 @@ export class GatewayDesk {
     this.#drainLeaving();
     this.#noteTraffic();
     const intent = this.#intent(configured);
-    if (intent) this.channel.apply(intent);
+    if (!intent) return;
+    try {
+      this.channel.apply(intent);
+    } catch (error) {
+      // Deciding about uplinks must go on without neighbours.
+      this.#host.onFault(`gateway nodes: ${messageOf(error)}`);
+    }
   }
 
   #inputs(): NeedInputs {

@@ -398,6 +398,15 @@ describe('the channel', () => {
     expect(plane.applied?.gatewayProtocol).toEqual({ ifindexes: [2], peers: channel.peers() });
   });
 
+  it('may fail without harm to the decision', async () => {
+    await started(config('', ''));
+    channel.apply = () => {
+      throw new Error('no memory');
+    };
+    cut();
+    expect(controller.paths()[0]?.state).toBe('down');
+  });
+
   it('is closed after the planes, as they are', async () => {
     await started();
     await controller.close();
