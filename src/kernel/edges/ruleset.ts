@@ -12,6 +12,7 @@
  *   those that come back after the flow has moved.
  *   The zone must be known before the connection is looked up, and so before the packet is routed: `fib` asks for the
  *   route in advance. It tells the interface, not the next hop; what is inside (networksBehind) is left out.
+ *   (A packet between these two look-ups at the very moment of a move may be lost.)
  * - redirects: packets leave by the link that they came in by, and ICMPv6 would tell clients to go straight to the node.
  */
 import { createHash } from 'node:crypto';
