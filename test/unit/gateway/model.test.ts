@@ -3,7 +3,7 @@
  * doubled, in which machines die and start, rules are slow or fail, batteries run low, need comes and goes. Worlds are
  * explored with the fewest faults first; each must keep every invariant (invariants.ts) and, left alone, settle for good.
  *
- * GATEWAY_MODEL_SCALE=20 explores twenty times as many worlds, and goes twenty times as many long ways.
+ * GATEWAY_MODEL_SCALE=5 explores five times as many worlds, and goes five times as many long ways.
  */
 import { describe, expect, it } from 'vitest';
 import { ReplayGuard } from '../../../src/gateway/link/replay.js';
