@@ -14,6 +14,7 @@
 #include "guard.h"
 #include "maps.h"
 #include "packet.h"
+#include "parse_ipv6_chain.h"
 #include "route.h"
 
 enum {
@@ -88,13 +89,20 @@ static __always_inline bool is_for_this_machine(const struct packet *packet)
 	return route_kind(lookup_route(packet->family, packet->flow.destination_be)) == ROUTE_LOCAL;
 }
 
+static __always_inline const struct udphdr *udp_header(const struct packet *packet)
+{
+	const struct udphdr *udp = transport_header(packet);
+
+	return udp && (void *)(udp + 1) <= packet_end(packet) ? udp : NULL;
+}
+
 static __always_inline bool is_gateway_message(const struct packet *packet)
 {
-	const struct udphdr *udp = packet_start(packet) + packet->l4_offset;
+	const struct udphdr *udp = udp_header(packet);
 	const struct gateway_header *header = (const void *)(udp + 1);
 	__u32 l4_end = packet->l3_offset + packet->l3_length;
 
-	if ((void *)(header + 1) > packet_end(packet))
+	if (!udp || (void *)(header + 1) > packet_end(packet))
 		return false;
 
 	__u32 udp_length = bpf_ntohs(udp->len);
@@ -108,11 +116,11 @@ static __always_inline bool is_gateway_message(const struct packet *packet)
 
 static __always_inline bool is_to_gateway_port(const struct packet *packet)
 {
-	const struct udphdr *udp = packet_start(packet) + packet->l4_offset;
+	const struct udphdr *udp = udp_header(packet);
 
 	if (packet->flow.protocol != IPPROTO_UDP || packet->fragment == FRAGMENT_LATER)
 		return false;
-	return (void *)(udp + 1) <= packet_end(packet) && udp->dest == bpf_htons(GATEWAY_PORT);
+	return udp && udp->dest == bpf_htons(GATEWAY_PORT);
 }
 
 /*

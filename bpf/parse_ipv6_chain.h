@@ -10,6 +10,7 @@
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <bpf/bpf_helpers.h>
 
 #include "packet.h"
@@ -82,6 +83,20 @@ __noinline int walk_ipv6_chain(struct xdp_md *ctx, struct ipv6_chain *chain)
 		next_header = header[0];
 	}
 	return REASON_EXTENSION_HEADER;
+}
+
+/*
+ * Where the transport header begins; NULL: not within what is looked at. For the steps behind the parser: the verifier
+ * of Linux 6.1 has forgotten the bound of the offset by then.
+ */
+static __always_inline void *transport_header(const struct packet *packet)
+{
+	__u32 offset = packet->l4_offset;
+
+	asm volatile("" : "+r"(offset));
+	if (offset > MAX_CHAIN_END)
+		return NULL;
+	return packet_start(packet) + offset;
 }
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "maps.h"
 #include "packet.h"
+#include "parse_ipv6_chain.h"
 #include "reason.h"
 #include "siphash.h"
 
@@ -72,12 +73,12 @@ static __always_inline void report_probe_reply(const struct packet *packet, cons
  * be aligned, and is read once. */
 static __always_inline bool read_probe_payload(const struct packet *packet, struct probe_payload *payload)
 {
-	const struct echo_reply *reply = packet_start(packet) + packet->l4_offset;
+	const struct echo_reply *reply = transport_header(packet);
 	__u32 l3_end = packet->l3_offset + packet->l3_length;
 
 	if (packet->fragment || packet->l4_offset + sizeof(*reply) > l3_end)
 		return false;
-	if ((void *)(reply + 1) > packet_end(packet))
+	if (!reply || (void *)(reply + 1) > packet_end(packet))
 		return false;
 	if (reply->type != (packet->family == 4 ? ECHO_REPLY_IPV4 : ECHO_REPLY_IPV6) || reply->code != 0)
 		return false;
