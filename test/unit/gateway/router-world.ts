@@ -88,6 +88,8 @@ export class RouterWorld {
   leases: PersistedLease[] = [];
   actions: RouterAction[] = [];
   discarded = 0;
+  /** Looks at the world after every step, those of ticks, too. */
+  afterStep: () => void = () => undefined;
   readonly #order = new Map<string, bigint>();
 
   constructor(names: readonly string[], change: Partial<RouterPolicy> = {}, epoch = EPOCH) {
@@ -102,6 +104,7 @@ export class RouterWorld {
     for (const action of result.actions) this.#note(action);
     const deadlineUs = nextDeadlineUs(this.state);
     if (deadlineUs !== null) expect(deadlineUs).toBeGreaterThan(this.nowUs);
+    this.afterStep();
     return this;
   }
 
@@ -166,7 +169,7 @@ export class RouterWorld {
       intervalMs: 1000,
       ...offerOf(name, change),
       ...(lease && { lease }),
-    } as Message);
+    });
   }
 
   leaseOf(_name: string, number: bigint, leftMs = 15_000): Lease {

@@ -10,9 +10,19 @@ import { countFlap, isFlapping } from './offer.js';
 import { activeFamilies, isHolding, type HeldLease, type NodeEntry, type Terms } from './state.js';
 import type { Work } from './work.js';
 
+/** What one pass changes may let another one begin (a place that is free, a role): passes until nothing changes. */
+const MAXIMUM_PASSES = 8;
+
 export function reconcile(work: Work): void {
   const { need } = work.state;
   if (need === null || work.stopped) return;
+  for (let pass = 0, before = -1; pass < MAXIMUM_PASSES && before !== work.changes; pass += 1) {
+    before = work.changes;
+    carryOut(work, need);
+  }
+}
+
+function carryOut(work: Work, need: Need): void {
   const plan = planElection(work.state, need, work.nowUs);
   keepWaitingTimes(work, plan);
   for (const { pairing } of [...work.nodes.values()])

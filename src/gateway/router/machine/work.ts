@@ -11,6 +11,8 @@ const FRACTION_BITS = 32n;
 export class Work {
   readonly nowUs: number;
   readonly actions: RouterAction[] = [];
+  /** Grows with every entry that is replaced. */
+  changes = 0;
   #state: RouterState;
   #nodes: Map<string, NodeEntry> | null = null;
 
@@ -47,6 +49,7 @@ export class Work {
   put(entry: NodeEntry): NodeEntry {
     this.#nodes ??= new Map(this.#state.nodes);
     this.#nodes.set(entry.pairing, entry);
+    this.changes += 1;
     return entry;
   }
 
