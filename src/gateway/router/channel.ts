@@ -71,6 +71,8 @@ class Channel implements GatewayChannel {
   readonly #upstream: PathWriter;
   readonly #onElected: Listener<readonly ElectedNode[]>[] = [];
   readonly #onRecord: Listener<GatewayTransition | GatewayDiscards>[] = [];
+  /** What an earlier run left is taken up before anybody listens. */
+  readonly #untold: (GatewayTransition | GatewayDiscards)[] = [];
   readonly #cancelPairings: () => void;
   #config: GatewaysConfig;
   #applied: GatewayIntent | null = null;
@@ -173,6 +175,7 @@ class Channel implements GatewayChannel {
 
   onRecord(callback: Listener<GatewayTransition | GatewayDiscards>): void {
     this.#onRecord.push(callback);
+    for (const record of this.#untold.splice(0)) callback(record);
   }
 
   peers(): { ifindex: number; address: IpAddress }[] {
@@ -326,6 +329,7 @@ class Channel implements GatewayChannel {
 
   #tell(record: GatewayTransition | GatewayDiscards): void {
     this.#runner.outbox.post(() => {
+      if (this.#onRecord.length === 0) this.#untold.push(record);
       for (const listener of this.#onRecord) listener(record);
     });
   }

@@ -70,7 +70,7 @@ function batteryScore({ offer }: NodeEntry): number {
 }
 
 /** Steps of a factor of two, so that near-equals are equal; unknown is the least. */
-const doublings = (kbps: number | undefined): number => (kbps ? Math.floor(Math.log2(kbps)) + 1 : 0);
+export const doublings = (kbps: number | undefined): number => (kbps ? Math.floor(Math.log2(kbps)) + 1 : 0);
 
 function incumbentScore({ state, lease }: NodeEntry): number {
   if (lease === null || state === 'releasing') return 3;

@@ -1,6 +1,7 @@
 /** ADVERTISE and WITHDRAW. */
 import type { Origin, ReceivedMessage } from '../../link/types.js';
 import type { Message, Offer } from '../../wire/types.js';
+import { doublings } from '../election/compare.js';
 import { endAndRest, end, nextRest, renewNow, stateWithoutLease } from './lease.js';
 import { isHolding, type HeldOffer, type NodeEntry } from './state.js';
 import {
@@ -71,8 +72,8 @@ function sameForElection(before: HeldOffer | null, now: HeldOffer): boolean {
 function keyOf({ families, capacity, cost, power, backhaul, slots, path }: Offer): string {
   return [
     families.map(({ family, gateway }) => `${family} ${gateway.toString()}`),
-    capacity?.downKbps,
-    capacity?.upKbps,
+    doublings(capacity?.downKbps),
+    doublings(capacity?.upKbps),
     cost?.preference,
     cost?.metered,
     cost?.bytesLeft === 0n,
