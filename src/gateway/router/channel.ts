@@ -38,6 +38,7 @@ export interface GatewayChannelOptions {
   epoch: number;
   /** /proc/sys/kernel/random/boot_id. */
   bootId: string;
+  /** Closed with the channel. */
   pairings: PairingStore;
   openLink: (options: LinkCallbacks) => OpenGatewayLink;
   clock: Clock;
@@ -274,6 +275,7 @@ class Channel implements GatewayChannel {
     this.#guard('path', () => this.#upstream.keep(keep ? this.#upstreamIds() : []));
     this.#usage.flush();
     this.#link.close();
+    this.#options.pairings.close();
   }
 
   // ---------------------------------------------------------------- the machine

@@ -33,7 +33,7 @@ export function openGatewayChannel({ config, native, clock, log, netns }: OpenCh
   const epoch = nextEpoch(stateDirectory, Math.floor(clock.wallMs() / MS_PER_SECOND), 'router');
   const pairings = openPairings({ stateDirectory, side: 'nodes' });
   for (const { file, reason } of pairings.problems()) log('warn', `${file} is not used: ${reason}`);
-  const channel = createGatewayChannel({
+  return createGatewayChannel({
     config,
     self,
     epoch,
@@ -44,5 +44,4 @@ export function openGatewayChannel({ config, native, clock, log, netns }: OpenCh
     random: () => randomBytes(8).readBigUInt64LE(),
     log,
   });
-  return channel;
 }
