@@ -49,6 +49,16 @@ export const errorCatalogue = {
     status: 503,
     exit: 69,
   },
+  NODE_NOT_RUNNING: {
+    message: 'no agent tells its status in {file}: start it with "detour gateway run"',
+    status: 503,
+    exit: 69,
+  },
+  NODE_NOT_DISARMED: {
+    message: 'stopped, but {problem}: "detour gateway restore" puts back what was changed',
+    status: 500,
+    exit: 70,
+  },
   ALREADY_RUNNING: { message: 'another Detour is at work: {who}; stop it first', status: 409, exit: 75 },
   LOCK_FAILED: {
     message:

@@ -56,6 +56,16 @@ function realtimeLimit(limits: string): number {
 }
 
 /**
+ * What a gateway node needs: it loads no programs and sends no raw packets.
+ * @throws DetourError NOT_PERMITTED
+ */
+export function requireNetAdmin(what: string): void {
+  const missing = privilegesOf(readFileSync('/proc/self/status', 'utf8'), '')?.missing ?? [];
+  if (!missing.includes('CAP_NET_ADMIN')) return;
+  throw new DetourError('NOT_PERMITTED', { what, remedy: 'CAP_NET_ADMIN is missing: run it as root or with sudo' });
+}
+
+/**
  * Where /proc tells nothing, nothing is called missing.
  * @throws DetourError NOT_PERMITTED, which names the capabilities that this process lacks
  */

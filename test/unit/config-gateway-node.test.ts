@@ -67,7 +67,7 @@ describe('a configuration of a node', () => {
     const config = configOf(`
 name: phone
 interfaces: [wlan0, usb0]
-backhaul: {interface: wwan0, targets: [192.0.2.53, '2001:db8::53'], interval_ms: 500, fail_after: 2}
+backhaul: {interface: wwan0, targets: [192.0.2.53, '[2001:db8::53]:53'], interval_ms: 500, fail_after: 2}
 capacity: {down_kbps: 50000}
 cost: {preference: 10, metered: true, budget: {bytes: 1.5 GiB, per: day}}
 battery: {minimum_percent: 0}
@@ -82,7 +82,10 @@ ipv6: {routed_prefixes: ['2001:db8:1::/56']}
       cost: { preference: 10, metered: true, budget: { bytes: 1_610_612_736n, per: 'day' } },
       minimumBatteryPercent: 0,
     });
-    expect(config.backhaul.targets.map(String)).toEqual(['192.0.2.53', '2001:db8::53']);
+    expect(config.backhaul.targets.map(({ kind, address, port }) => `${kind} ${address.toString()} ${port}`)).toEqual([
+      'tcp 192.0.2.53 443',
+      'dns 2001:db8::53 53',
+    ]);
     expect(config.routedPrefixes.map(String)).toEqual(['2001:db8:1::/56']);
   });
 

@@ -3,10 +3,20 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.js';
 import { example } from '../help.js';
 import type { Register } from '../program.js';
+import { registerGatewayRestore } from './gateway-restore.js';
+import { registerGatewayRun } from './gateway-run.js';
+import { registerGatewayStatus } from './gateway-status.js';
 import { registerJoin, registerLeave, registerRouters } from './gateway-pairings.js';
 
 /** In the order of `detour gateway --help`. */
-const subcommands: readonly Register[] = [registerJoin, registerRouters, registerLeave];
+const subcommands: readonly Register[] = [
+  registerGatewayRun,
+  registerGatewayStatus,
+  registerGatewayRestore,
+  registerJoin,
+  registerRouters,
+  registerLeave,
+];
 
 export function registerGateway(program: Command, context: CliContext): void {
   const group = program

@@ -1,16 +1,17 @@
 /** Draft of a node's file -> GatewayNodeConfig: defaults, and the rules that look at more than one value. */
-import type { IpAddress } from '../../net/ip-address.js';
 import { Prefix } from '../../net/prefix.js';
-import { unicastAddress, type Draft, type Resolving } from '../resolving.js';
+import { endpoint, type Draft, type Resolving } from '../resolving.js';
 import { bytesOf } from '../resolve-gateways.js';
 import { NODE_DEFAULTS } from './defaults.js';
 import type { GatewayNodeFile } from './schema.js';
-import type { GatewayNodeConfig, NodeBackhaulConfig, NodeBudget } from './types.js';
+import type { GatewayNodeConfig, NodeBackhaulConfig, NodeBudget, NodeTarget } from './types.js';
 
 type FileDraft = Draft<GatewayNodeFile>;
 
 /** NAME of the protocol; the schema counts characters. */
 const MAXIMUM_NAME_BYTES = 32;
+const DNS_PORT = 53;
+const HTTPS_PORT = 443;
 
 /** Never throws; what is wrong is reported to `run`. */
 export function resolveNode(draft: FileDraft, run: Resolving): GatewayNodeConfig {
@@ -78,13 +79,13 @@ function resolveBackhaul(draft: NonNullable<FileDraft['backhaul']>, run: Resolvi
   };
 }
 
-function resolveTargets(texts: readonly (string | undefined)[], run: Resolving): IpAddress[] {
+function resolveTargets(texts: readonly (string | undefined)[], run: Resolving): NodeTarget[] {
   return texts.flatMap((text, index) => {
     if (text === undefined) return [];
     const path = ['backhaul', 'targets', index];
-    const address = unicastAddress(text, path, run);
-    if (address === null) return [];
-    if (!address.isLinkLocal) return [address];
+    const target = endpoint(text, path, run, HTTPS_PORT);
+    if (target === null) return [];
+    if (!target.address.isLinkLocal) return [{ kind: target.port === DNS_PORT ? 'dns' : 'tcp', ...target }];
     run.problem(path, `${text} is only reached on its own link`, 'an address beyond it');
     return [];
   });

@@ -2,18 +2,7 @@
 import Type from 'typebox';
 import { LIMITS } from '../limits.js';
 import { bytesSchema } from '../schema-gateways.js';
-import {
-  address,
-  flag,
-  integer,
-  interfaceName,
-  list,
-  mapping,
-  milliseconds,
-  oneOf,
-  optional,
-  text,
-} from '../schema-parts.js';
+import { flag, integer, interfaceName, list, mapping, milliseconds, oneOf, optional, text } from '../schema-parts.js';
 import { NODE_DEFAULTS } from './defaults.js';
 
 const { backhaul: BACKHAUL } = NODE_DEFAULTS;
@@ -31,21 +20,29 @@ const backhaulSchema = mapping(
       }),
     ),
     targets: optional(
-      list(address({ description: 'An address.' }), {
-        maxItems: LIMITS.targets,
-        default: [],
-        description:
-          'Addresses beyond it that answer pings. A family works while one of them answers; a family without any is ' +
-          'taken to work while it has a default route.',
-        examples: [['192.0.2.53', '2001:db8::53']],
-      }),
+      list(
+        text({
+          maxLength: 64,
+          'x-expected': 'an address, or an address and a port like 192.0.2.53:443 or [2001:db8::53]:443',
+          description: 'A target.',
+        }),
+        {
+          maxItems: LIMITS.targets,
+          default: [],
+          description:
+            'What answers beyond it: by TCP at port 443, or at the port given (a refusal is an answer, too); port 53 is a ' +
+            'resolver, asked by UDP. A family works while one of its targets answers, and one without targets is not ' +
+            'offered. Without any at all, a default route is enough.',
+          examples: [['192.0.2.53', '2001:db8::53']],
+        },
+      ),
     ),
     interval_ms: optional(
       milliseconds({
         minimum: 200,
         maximum: LIMITS.intervalMs,
         default: BACKHAUL.interval_ms,
-        description: 'Time from one ping of a target to the next.',
+        description: 'Time from one round of questions to the next.',
       }),
     ),
     timeout_ms: optional(
@@ -61,8 +58,8 @@ const backhaulSchema = mapping(
         minimum: 1,
         maximum: 100,
         default: BACKHAUL.fail_after,
-        'x-unit': 'losses',
-        description: 'Consecutive losses before a target counts as failed.',
+        'x-unit': 'rounds',
+        description: 'Rounds without any answer before the way out counts as failed.',
       }),
     ),
   },

@@ -32,11 +32,18 @@ export interface GatewayNodeConfig {
 export interface NodeBackhaulConfig {
   /** null: that of the default route. */
   interface: string | null;
-  /** Asked through it; none: a default route is enough. */
-  targets: IpAddress[];
+  /** Asked through it, each family by its own; none at all: a default route is enough. */
+  targets: NodeTarget[];
   intervalMs: number;
   timeoutMs: number;
   failAfter: number;
+}
+
+export interface NodeTarget {
+  /** `dns`: a resolver, asked by UDP. `tcp`: a connection; a refusal is an answer, too. */
+  kind: 'tcp' | 'dns';
+  address: IpAddress;
+  port: number;
 }
 
 export interface NodeBudget {

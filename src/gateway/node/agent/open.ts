@@ -1,0 +1,166 @@
+/** Puts the agent together: files, sockets, rules. `detour gateway run` is this and a terminal. */
+import { randomBytes } from 'node:crypto';
+import type { GatewayNodeConfig } from '../../../config/gateway-node/index.js';
+import type { Clock } from '../../../controller/ports.js';
+import { DetourError, messageOf } from '../../../errors.js';
+import { native } from '../../../native.js';
+import { openGatewayLink, type DiscardBurst } from '../../link/index.js';
+import { machineId, nextEpoch, openPairings, type PairingStore } from '../../pairing/index.js';
+import { pathWriter, readPath } from '../../path-file.js';
+import { ensurePrivateDirectory } from '../../state-file.js';
+import type { ReceivedMessage } from '../../link/types.js';
+import { openArming } from '../arming/index.js';
+import { NodeAgent } from './agent.js';
+import { budgetWriter, readBudget } from './budget-file.js';
+import { readInterfaces } from './interfaces.js';
+import { lockAgent } from './lock.js';
+import type { Log, OwnRouterPort } from './ports.js';
+import { readPower } from './power.js';
+import { statusWriter } from './status-file.js';
+import type { AgentStatus } from './status.js';
+import { openWaysOut, waysOutOf } from './ways-out.js';
+
+export interface RunNodeOptions {
+  config: GatewayNodeConfig;
+  statusFile: string;
+  hostname: string;
+  clock: Clock;
+  log: Log;
+  /** Resolves with what asked for the end. */
+  untilStopped: Promise<string>;
+  onReady: () => void;
+  /** For a status line; asked for as often as somebody looks. */
+  onStarted?: (status: () => AgentStatus) => void;
+}
+
+/**
+ * Runs until `untilStopped`, then withdraws and disarms.
+ * @throws DetourError ALREADY_RUNNING, STATE_UNUSABLE, NOT_PERMITTED, NODE_NOT_DISARMED
+ */
+export async function runNode(options: RunNodeOptions): Promise<void> {
+  const { stateDirectory } = options.config;
+  ensurePrivateDirectory(stateDirectory);
+  const unlock = lockAgent(native, { stateDirectory });
+  try {
+    await runLocked(options);
+  } finally {
+    unlock();
+  }
+}
+
+async function runLocked(options: RunNodeOptions): Promise<void> {
+  const { config, clock, log } = options;
+  const { stateDirectory } = config;
+  const pairings = openPairings({ stateDirectory, side: 'routers' });
+  const budget = budgetWriter(stateDirectory, clock, log);
+  const agent = assemble(
+    options,
+    pairings,
+    (record) => budget.keep(record),
+    () => status.changed(),
+  );
+  const status = statusWriter(options.statusFile, () => agent.status(), clock, log);
+  try {
+    tellPairings(pairings, log);
+    agent.start();
+    options.onStarted?.(() => agent.status());
+    options.onReady();
+    const reason = await options.untilStopped;
+    log('info', `ending: ${reason}`);
+    const problem = await agent.stop({ code: 'shutting-down', text: '' });
+    if (problem !== null) throw new DetourError('NODE_NOT_DISARMED', { problem });
+    log('info', 'ended: everything is as it was found');
+  } finally {
+    pairings.close();
+    budget.close();
+    status.close();
+  }
+}
+
+function assemble(
+  { config, hostname, clock, log }: RunNodeOptions,
+  pairings: PairingStore,
+  onCarried: (record: { period: string; bytes: bigint }) => void,
+  onChange: () => void,
+): NodeAgent {
+  const { stateDirectory } = config;
+  // The way out and the link ask for it, as soon as there is one.
+  let agent: NodeAgent | null = null;
+  const self = machineId(stateDirectory);
+  const epoch = nextEpoch(stateDirectory, clock.wallMs() / 1000, 'node');
+  const backhaul = openWaysOut({ config: config.backhaul, clock, exclude: () => agent?.interfaceNames() ?? [] });
+  const arming = openArming({
+    stateDirectory,
+    backhaul: () => backhaul.interfaces(),
+    routedPrefixes: config.routedPrefixes,
+    log: (text) => log('info', text),
+  });
+  const link = openGatewayLink({
+    role: 'node',
+    self,
+    pairings: () => pairings.list(),
+    native,
+    clock,
+    onMessage: (received: ReceivedMessage) => agent?.receive(received),
+    onBurst: (burst) => log('warn', describeBurst(burst)),
+    onPeer: (name, peer) => keeping(log, () => pairings.setPeer(name, peer)),
+    onKeyUsed: (name, key) => keeping(log, () => pairings.dropOldKeys(name, key)),
+  });
+  agent = new NodeAgent(
+    {
+      config,
+      self,
+      epoch,
+      seed: randomBytes(4).readUInt32BE(),
+      hostname,
+      pid: process.pid,
+      budget: readBudget(stateDirectory, log),
+      waysOut: () => waysOutOf(config.backhaul),
+      onChange,
+      onCarried,
+    },
+    {
+      clock,
+      machine: { interfaces: readInterfaces, power: readPower },
+      backhaul,
+      arming,
+      link,
+      pairings,
+      ownRouter: ownRouterOf(stateDirectory, clock, log),
+      log,
+    },
+  );
+  return agent;
+}
+
+function ownRouterOf(stateDirectory: string, clock: Clock, log: Log): OwnRouterPort {
+  const writer = pathWriter(stateDirectory, 'downstream', clock);
+  return {
+    upstream: () => {
+      let ids: string[] = [];
+      keeping(log, () => (ids = readPath(stateDirectory, 'upstream', clock)));
+      return ids;
+    },
+    serve: (routers) => keeping(log, () => writer.keep(routers)),
+  };
+}
+
+/** A file that cannot be read or written hinders no traffic. */
+function keeping(log: Log, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    log('warn', messageOf(error));
+  }
+}
+
+function tellPairings(pairings: PairingStore, log: Log): void {
+  for (const { file, reason } of pairings.problems()) log('warn', `${file}: ${reason}`);
+  const names = pairings.list().map(({ name }) => name);
+  log('info', names.length > 0 ? `paired with ${names.join(', ')}` : 'paired with no router yet: detour gateway join');
+}
+
+function describeBurst({ reason, count, origin }: DiscardBurst): string {
+  const from = origin ? ` from ${origin.address.toString()} on ${origin.ifname}` : '';
+  return `${count} message${count === 1 ? '' : 's'}${from} discarded: ${reason}`;
+}

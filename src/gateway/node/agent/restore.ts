@@ -1,0 +1,19 @@
+/** What `detour gateway restore` does: never beside an agent that runs. */
+import { native } from '../../../native.js';
+import { ensurePrivateDirectory } from '../../state-file.js';
+import { openArming } from '../arming/index.js';
+import { lockAgent } from './lock.js';
+
+/**
+ * @returns what was put back, in words; empty: there was nothing
+ * @throws DetourError ALREADY_RUNNING, STATE_UNUSABLE, NOT_PERMITTED
+ */
+export async function restoreNode(stateDirectory: string): Promise<string[]> {
+  ensurePrivateDirectory(stateDirectory);
+  const unlock = lockAgent(native, { stateDirectory });
+  try {
+    return await openArming({ stateDirectory, backhaul: () => ({}), routedPrefixes: [] }).restore();
+  } finally {
+    unlock();
+  }
+}
