@@ -5,7 +5,7 @@
 #   PREFIX=      a directory of Detour's own: /opt/detour
 #   BINDIR=      where the command goes, a link into PREFIX: /usr/local/bin
 #   SYSCONFDIR=  where detour.yaml goes, unless there is one: /etc
-#   UNITDIR=     where detour.service goes: /etc/systemd/system
+#   UNITDIR=     where detour.service and detour-gateway.service go: /etc/systemd/system
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,6 +17,7 @@ destdir=${DESTDIR:-}
 target=$destdir$prefix
 # Only a directory with this file in it is ever replaced or removed.
 marker=.installed-by-make
+units='detour.service detour-gateway.service'
 
 fail() {
 	code=$1
@@ -66,9 +67,11 @@ install_all() {
 
 	mkdir -p "$destdir$bindir" "$destdir$unitdir" "$destdir$sysconfdir"
 	ln -sfn "$prefix/bin/detour" "$destdir$bindir/detour"
-	sed -e "s|/opt/detour|$prefix|g" -e "s|/etc/detour.yaml|$sysconfdir/detour.yaml|g" "$root/contrib/detour.service" \
-		>"$destdir$unitdir/detour.service"
-	chmod 0644 "$destdir$unitdir/detour.service"
+	for unit in $units; do
+		sed -e "s|/opt/detour|$prefix|g" -e "s|/etc/detour.yaml|$sysconfdir/detour.yaml|g" "$root/contrib/$unit" \
+			>"$destdir$unitdir/$unit"
+		chmod 0644 "$destdir$unitdir/$unit"
+	done
 	config=$destdir$sysconfdir/detour.yaml
 	if [ -e "$config" ]; then
 		echo "  KEPT    $config"
@@ -77,7 +80,7 @@ install_all() {
 		echo "  EXAMPLE $config"
 	fi
 	echo "  COMMAND $destdir$bindir/detour -> $prefix/bin/detour"
-	echo "  UNIT    $destdir$unitdir/detour.service"
+	for unit in $units; do echo "  UNIT    $destdir$unitdir/$unit"; done
 	[ -n "$destdir" ] || echo "Next: edit $config, \"detour check $config\", \"systemctl daemon-reload\", \"systemctl enable --now detour\""
 }
 
@@ -85,7 +88,7 @@ uninstall_all() {
 	if [ -e "$target" ] && [ ! -e "$target/$marker" ]; then fail 64 "$target was not made by \"make install\""; fi
 	[ "$(readlink "$destdir$bindir/detour" 2>/dev/null)" != "$prefix/bin/detour" ] || rm -f "$destdir$bindir/detour"
 	rm -rf "$target"
-	rm -f "$destdir$unitdir/detour.service"
+	for unit in $units; do rm -f "$destdir$unitdir/$unit"; done
 	echo "  REMOVED $target and what leads to it; $destdir$sysconfdir/detour.yaml stays"
 }
 

@@ -42,10 +42,13 @@ test('the installed command runs, with addon and libbpf, and finds the example c
   ]);
 });
 
-test('the command leads to the installed tree, and the unit starts that', () => {
+test('the command leads to the installed tree, and the units start that', () => {
   expect(readlinkSync(at('usr/local/bin/detour'))).toBe('/opt/detour/bin/detour');
   expect(readFileSync(at('etc/systemd/system/detour.service'), 'utf8')).toContain(
     'ExecStart=/usr/bin/env node /opt/detour/bin/detour run /etc/detour.yaml\n',
+  );
+  expect(readFileSync(at('etc/systemd/system/detour-gateway.service'), 'utf8')).toContain(
+    'ExecStart=/usr/bin/env node /opt/detour/bin/detour gateway run\n',
   );
 });
 
@@ -64,7 +67,12 @@ test('another install keeps the configuration, uninstall too, and a directory of
   expect(refused.output).toContain('"make install" did not make it');
   expect(make('uninstall', 'PREFIX=/etc').status).not.toBe(0);
   expect(make('uninstall')).toMatchObject({ status: 0 });
-  for (const path of ['opt/detour', 'usr/local/bin/detour', 'etc/systemd/system/detour.service']) {
+  for (const path of [
+    'opt/detour',
+    'usr/local/bin/detour',
+    'etc/systemd/system/detour.service',
+    'etc/systemd/system/detour-gateway.service',
+  ]) {
     expect(existsSync(at(path)), path).toBe(false);
   }
   expect(readFileSync(at('etc/detour.yaml'), 'utf8')).toBe('mine\n');
