@@ -314,6 +314,8 @@ export class NodeAgent {
       this.#budget.note(usage, clock.wallMs());
       if (this.#budget.record.bytes !== before) this.#options.onCarried(this.#budget.record);
       this.#dispatch({ type: 'usage', usage });
+      // Not a second later: at 100 Mbit/s that is another 12 MB of the owner's.
+      if (this.#budget.left(clock.wallMs()) === 0n && this.#condition.obstacle === null) this.#observe();
     } catch (error) {
       log('debug', `bytes carried: ${messageOf(error)}`);
     }
