@@ -16,6 +16,7 @@ import { LateService } from './controller/late-service.js';
 import { LiveService } from './controller/live-service.js';
 import type { KernelFib } from './controller/ports.js';
 import { openDataplane } from './dataplane/index.js';
+import { openGatewayChannel } from './gateway/router/index.js';
 import { createTelemetry } from './health/index.js';
 import { DetourError, messageOf } from './errors.js';
 import { lockInstance } from './instance-lock.js';
@@ -204,7 +205,10 @@ function openGateways(
     removal.catch((error: unknown) => log('warn', `edges of an earlier run: ${messageOf(error)}`));
     return {};
   }
-  return { edges };
+  const channel = openGatewayChannel({ config: gateways, native, clock: systemClock, log });
+  // After a start that failed. Otherwise the controller has closed it by then, as keep_on_exit says.
+  closing.add('gateway channel', () => channel.close({ keep: true }));
+  return { gateways: channel, edges };
 }
 
 function announce(log: Log, api: ApiListeners, controller: Controller, service: LateService): void {
