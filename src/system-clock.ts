@@ -14,7 +14,12 @@ export const systemClock: Clock = {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
       const waitMs = Math.ceil((atUs - systemClock.nowUs()) / US_PER_MS);
-      timer = waitMs > MAX_TIMEOUT_MS ? setTimeout(arm, MAX_TIMEOUT_MS) : setTimeout(callback, Math.max(0, waitMs));
+      timer = setTimeout(elapsed, Math.min(Math.max(0, waitMs), MAX_TIMEOUT_MS));
+    };
+    // Node counts from the loop's own time, in whole milliseconds, and so may be early by up to one.
+    const elapsed = (): void => {
+      if (systemClock.nowUs() < atUs) arm();
+      else callback();
     };
     arm();
     return () => clearTimeout(timer);
