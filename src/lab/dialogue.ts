@@ -11,7 +11,8 @@ export class DialogueTeller {
   readonly dialogue: Dialogue;
   readonly seen: SeenMessage[] = [];
   readonly #say: (text: string) => void;
-  #lastTold = '';
+  /** What each type of message said last. */
+  readonly #told = new Map<Message['type'], string>();
 
   constructor(between: readonly [string, string], say: (text: string) => void) {
     this.dialogue = { between, lines: [] };
@@ -21,9 +22,10 @@ export class DialogueTeller {
 
   readonly heard = (seen: SeenMessage): void => {
     this.seen.push(seen);
+    const { type } = seen.message;
     const gist = gistOf(seen.message);
-    if (gist === null || gist === this.#lastTold) return;
-    this.#lastTold = gist;
+    if (gist === null || gist === this.#told.get(type)) return;
+    this.#told.set(type, gist);
     const from = SENT_BY[seen.message.type] === 'router' ? 'left' : 'right';
     const label = describeMessage(seen.message);
     this.dialogue.lines.push({ atNs: seen.atNs, from, label });
@@ -43,14 +45,14 @@ function gistOf(message: Message): string | null {
       return null;
     case 'renew':
     case 'status':
-      return `${message.type} ${message.lease.role}`;
+      return `${message.lease.number} ${message.lease.role}`;
     case 'withdraw':
-      return message.type;
+      return message.reason.code;
     case 'elect':
     case 'accept':
     case 'refuse':
     case 'release':
     case 'released':
-      return `${message.type} ${message.lease.number}`;
+      return `${message.lease.number}`;
   }
 }

@@ -18,7 +18,7 @@ const style = `
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
   th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; }
-  th, td:not(:last-child) { white-space: nowrap; }
+  th, td:not(:last-child) { white-space: nowrap; } td:last-child { min-width: 16rem; }
 `;
 
 const escape = (text: string): string =>
@@ -35,7 +35,7 @@ interface Column {
 const columns: Column[] = [
   { title: 'event', cell: ({ name }) => name, text: true },
   { title: 'detected after', cell: ({ detect_ms }) => `${detect_ms.toFixed(2)} ms` },
-  { title: 'elected and carrying after', cell: ({ elect_ms }) => ms(elect_ms) },
+  { title: 'carrying after', cell: ({ elect_ms }) => ms(elect_ms) },
   { title: 'packets lost', cell: ({ lost }) => String(lost) },
   { title: 'outage', cell: ({ outage_ms }) => ms(outage_ms) },
   { title: 'disarmed after', cell: ({ disarm_ms }) => ms(disarm_ms) },

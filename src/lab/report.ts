@@ -40,7 +40,7 @@ function table(results: readonly StoryResult[]): string {
     'event',
     'family',
     'detected after',
-    'elected after',
+    'carrying after',
     'packets lost',
     'outage',
     'disarmed after',

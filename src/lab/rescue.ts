@@ -81,20 +81,21 @@ class Rescue {
     name: Told['name'],
     act: () => void,
     noticed: (record: LoggedEvent['record']) => boolean,
-    activeAfter: string,
+    after: { active: string; note: string },
   ): Promise<void> {
     const { family } = this.#options;
-    const after = await newestEvent(this.#options);
+    const newest = await newestEvent(this.#options);
     const fromNs = native.monotonicNs();
     this.marks.push({ name, atNs: fromNs });
     act();
     const event = await waitForEvent(
       this.#options,
-      after,
+      newest,
       name,
       (record) => record.family === family && noticed(record),
     );
-    await waitForActive(this.#options, activeAfter);
+    await waitForActive(this.#options, after.active);
+    this.#teller.note(after.note);
     await this.settle();
     this.told.push({ name, window: { name, family, fromNs, toNs: native.monotonicNs(), event } });
   }
@@ -103,16 +104,20 @@ class Rescue {
     this.#teller.note("the line's cable is cut");
     const down = (record: LoggedEvent['record']): boolean =>
       record.kind === 'path' && record.uplink === LINE && record.to === 'down';
-    await this.step(name, () => this.#options.rig.lab.cutLink(0), down, UPLINK);
-    this.#teller.note(`traffic goes through ${NODE}`);
+    await this.step(name, () => this.#options.rig.lab.cutLink(0), down, {
+      active: UPLINK,
+      note: `traffic goes through ${NODE}`,
+    });
   }
 
   async comeBack(name: 'gateway-return' | 'gateway-warm-return'): Promise<void> {
     this.#teller.note('the cable is back');
     const back = (record: LoggedEvent['record']): boolean =>
       record.kind === 'group' && Array.isArray(record.to) && record.to.join() === LINE;
-    await this.step(name, () => this.#options.rig.lab.restoreLink(0), back, LINE);
-    this.#teller.note('traffic goes through the line again');
+    await this.step(name, () => this.#options.rig.lab.restoreLink(0), back, {
+      active: LINE,
+      note: 'traffic goes through the line again',
+    });
   }
 
   /** A new TCP connection and a ping, and what the far server makes of it. */
@@ -200,7 +205,10 @@ function judged(
   return { title, family, pathNames, paths, cases, marks: story.marks, stream, dialogue: { between, lines: inOrder } };
 }
 
-/** From the decision that the line is down to the first packet that arrived through the node. */
+/**
+ * From the decision that the line is down to the first packet that arrived through the node, ms; 0 where the kernel had moved
+ * the traffic before the controller had written that down.
+ */
 export function firstThrough(stream: Stream, { fromNs, event }: Window, pathName: (ifindex: number) => string): number {
   const decidedNs = BigInt(Math.round(event.record.atUs)) * 1000n;
   let first: bigint | null = null;
@@ -209,7 +217,7 @@ export function firstThrough(stream: Stream, { fromNs, event }: Window, pathName
     if (first === null || ns < first) first = ns;
   });
   if (first === null) throw new Error(`nothing arrived through ${NODE}`);
-  return round(Number(first - decidedNs) / NS_PER_MS);
+  return round(Math.max(0, Number(first - decidedNs) / NS_PER_MS));
 }
 
 /** From the first RELEASE of the window to its RELEASED. */
