@@ -18,8 +18,8 @@ import { row } from './result.js';
 import type { BenchContext, Row } from './result.js';
 
 const RUNS = 10;
-/** Short, so that ten leases can be waited for. */
-const LEASE_MS = 4000;
+/** Short, so that ten leases can be waited for; half of it is certain to be left when a killed router is started again. */
+const LEASE_MS = 8000;
 const PACKETS_PER_SECOND = 10_000;
 const MAX_SECONDS = 60;
 const SETTLE_MS = 600;
@@ -119,8 +119,15 @@ async function nodeDies(stage: Stage): Promise<{ detectMs: number; cleanMs: numb
     ({ kind, uplink, family, to }) => kind === 'path' && uplink === NODE && family === FAMILY && to === 'down',
   );
   const detectMs = event.record.atUs / 1000 - Number(fromNs) / NS_PER_MS;
+  const before = await newestEvent(story);
   rig.startAgent();
-  await waitForGateway(story, 'elected', 'active');
+  // The router may still take it for elected, and the way through it for dead.
+  await waitForEvent(
+    story,
+    before,
+    'the path through the node that was started again',
+    ({ kind, uplink, family, to }) => kind === 'path' && uplink === NODE && family === FAMILY && to === 'up',
+  );
   return { detectMs, cleanMs };
 }
 
