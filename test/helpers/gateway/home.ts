@@ -63,6 +63,11 @@ export class Home {
     });
   }
 
+  /** What the processes have printed. */
+  get log(): string {
+    return this.#log;
+  }
+
   /** Until the router has an offer of every node. */
   async start(): Promise<this> {
     const { rig } = this;
@@ -143,8 +148,8 @@ export class Home {
     return download(this.rig.lab.names, family, BYTES);
   }
 
-  /** Pings in both families while something is done. @returns percent lost, IPv4 and IPv6 */
-  async lossDuring(act: () => Promise<void>): Promise<number[]> {
+  /** Pings in both families while something is done. @returns the numbers of those without an answer, IPv4 and IPv6 */
+  async lossDuring(act: () => Promise<void>): Promise<number[][]> {
     const pings = FAMILIES.map((family) => {
       const args = ['netns', 'exec', this.rig.lab.names.client, ...ping(family)];
       const child = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -159,7 +164,7 @@ export class Home {
       for (const { child } of pings) child.kill('SIGINT');
       await Promise.all(pings.map(({ closed }) => closed));
     }
-    return pings.map(({ output }) => lossOf(output()));
+    return pings.map(({ output }) => unanswered(output()));
   }
 
   /** Until the node is as it was found. */
@@ -200,10 +205,17 @@ export class Home {
   }
 }
 
-const ping = (family: 4 | 6): string[] => ['ping', `-${family}`, '-i', '0.1', '-W', '5', FAR[family]];
+const ping = (family: 4 | 6): string[] => ['ping', `-${family}`, '-i', '0.01', '-W', '5', FAR[family]];
 
 function lossOf(pinged: string): number {
   const loss = /([\d.]+)% packet loss/.exec(pinged)?.[1];
   if (loss === undefined) throw new Error(`no summary of ping: ${pinged}`);
   return Number(loss);
+}
+
+/** Of the numbers before the last answer: the last question may have been asked when ping was ended. */
+function unanswered(pinged: string): number[] {
+  const answered = new Set([...pinged.matchAll(/icmp_seq=(\d+) .*time=/g)].map(([, number]) => Number(number)));
+  const asked = Array.from({ length: Math.max(0, ...answered) }, (_, index) => index + 1);
+  return asked.filter((number) => !answered.has(number));
 }
