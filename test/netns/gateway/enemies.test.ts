@@ -41,6 +41,7 @@ interface Gateway {
   name: string;
   id: string;
   state: string;
+  cause: string;
   why: string;
   rank: number | null;
   lease: { leftMs: number } | null;
@@ -399,12 +400,16 @@ describe('a node with a pairing that does not do as it says', () => {
   }
   const liar = (): Promise<Gateway> => get<Gateway>(`/v1/gateways/${LIAR}`);
 
-  it('is elected for its lies, found out, and rests; the traffic never moves', async () => {
+  it('is tried for its lies, as standby, and found out before any traffic moves', async () => {
     await carriesOn(async () => {
       const node = play();
       node.say(boast());
       await until(() => node.granted >= 1, { ...WAIT, what: 'the liar to be tried' });
-      await until(async () => (await liar()).state === 'resting', { ...WAIT, what: 'the liar to rest' });
+      const foundOut = async (): Promise<boolean> => {
+        const { state, cause } = await liar();
+        return (state === 'offered' || state === 'resting') && cause.includes('its path was found bad');
+      };
+      await until(foundOut, { ...WAIT, what: 'the liar to be found out' });
     });
   });
 
