@@ -213,11 +213,9 @@ function trustedFallback(fallback: readonly string[], family: Family, { config, 
 
 function fibGroupIntent(group: GroupView, inputs: Inputs): FibGroupIntent {
   const intent = fibGroup(group, inputs.groupIndex);
-  return {
-    ...intent,
-    fallback: trustedFallback(intent.fallback, group.family, inputs),
-    undecided: isUndecided(group, inputs.paths),
-  };
+  // What an earlier run left leads through a node that this one has not tried yet.
+  if (isUndecided(group, inputs.paths)) return { ...intent, undecided: true };
+  return { ...intent, fallback: trustedFallback(intent.fallback, group.family, inputs), undecided: false };
 }
 
 /** What the kernel FIB should hold of ours; nothing in observe mode. */

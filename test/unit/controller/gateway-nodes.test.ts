@@ -300,7 +300,7 @@ describe('an elected node', () => {
     expect(channel.current).toEqual([phone()]);
     expect(channel.intent).toMatchObject({ active: [4], idle: [] });
     expect(fib.applied[0]!.paths.map(({ uplink }) => uplink)).toEqual(['fibre', 'gw-phone']);
-    expect(fib.applied[0]!.groups[0]).toMatchObject({ undecided: true });
+    expect(fib.applied[0]!.groups[0]).toMatchObject({ undecided: true, fallback: ['fibre', 'gw-phone'] });
     telemetry.sample('gw-phone');
     expect(active()).toEqual(['gw-phone']);
     telemetry.sample('fibre');
