@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newKey, openPairings } from '../gateway/pairing/index.js';
 import type { Crowd, CrowdMember } from '../lab/crowd.js';
 import { RescueRig } from '../lab/rescue-rig.js';
-import { ipBatch, sh } from '../lab/shell.js';
+import { ipBatch } from '../lab/shell.js';
 import { poll } from '../lab/story-parts.js';
 import { NODE_LAN_INTERFACE, namespacePath } from '../lab/topology.js';
-import { readCpuTicks, readResidentMb } from './process-usage.js';
+import { measureLoad } from './process-load.js';
+import type { ProcessLoad } from './process-load.js';
 import { row } from './result.js';
 import type { BenchContext, Row } from './result.js';
 
@@ -20,7 +21,6 @@ const WINDOWS = 3;
 /** Compilation by V8 and the first full reconciliation are start-up, not the crowd's. */
 const SETTLE_MS = 5000;
 const TIMEOUT_MS = 60_000;
-const NS_PER_S = 1e9;
 
 /** The members, each paired with the router. */
 function pairAll(stateDirectory: string): CrowdMember[] {
@@ -55,22 +55,9 @@ function gather(rig: RescueRig, crowd: Crowd): ChildProcess {
   return child;
 }
 
-async function measure(
-  { pid }: { pid: number },
-  context: BenchContext,
-): Promise<{ cpu: number[]; resident: number[] }> {
-  const ticksPerSecond = Number(sh('getconf', 'CLK_TCK'));
+async function measure({ pid }: { pid: number }, context: BenchContext): Promise<ProcessLoad> {
   await sleep(SETTLE_MS, undefined, context);
-  const cpu: number[] = [];
-  const resident: number[] = [];
-  for (let window = 0; window < WINDOWS; window++) {
-    const from = { ticks: readCpuTicks(pid), ns: process.hrtime.bigint() };
-    await sleep(WINDOW_MS, undefined, context);
-    const seconds = Number(process.hrtime.bigint() - from.ns) / NS_PER_S;
-    cpu.push((100 * (readCpuTicks(pid) - from.ticks)) / ticksPerSecond / seconds);
-    resident.push(readResidentMb(pid));
-  }
-  return { cpu, resident };
+  return measureLoad(pid, { windows: WINDOWS, windowMs: WINDOW_MS, signal: context.signal });
 }
 
 export async function crowd(context: BenchContext): Promise<Row[]> {

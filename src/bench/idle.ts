@@ -5,10 +5,9 @@
  * transmitter's account (measured: a third of all). So the gateways receive in threads of their own, as other machines do.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { sh } from '../lab/shell.js';
 import { LabRig } from './lab-rig.js';
 import { receiveInThread } from './napi.js';
-import { readCpuTicks, readResidentMb } from './process-usage.js';
+import { measureLoad } from './process-load.js';
 import { row } from './result.js';
 import type { Bench, BenchContext, Measured, Row } from './result.js';
 
@@ -17,23 +16,13 @@ const WINDOWS = 3;
 /** Compilation by V8 and the first full reconciliation are start-up, not idling. */
 const SETTLE_MS = 3000;
 const TARGETS = [1, 3];
-const NS_PER_S = 1e9;
 
 async function measure(context: BenchContext, targetsPerFamily: number): Promise<Row[]> {
-  const ticksPerSecond = Number(sh('getconf', 'CLK_TCK'));
   const rig = new LabRig(context, { targetsPerFamily });
   for (const gateway of rig.lab.names.gateways) receiveInThread(gateway, 'lan');
   const { pid } = await rig.startController();
   await sleep(SETTLE_MS, undefined, context);
-  const cpu: number[] = [];
-  const resident: number[] = [];
-  for (let window = 0; window < WINDOWS; window++) {
-    const from = { ticks: readCpuTicks(pid), ns: process.hrtime.bigint() };
-    await sleep(WINDOW_MS, undefined, context);
-    const seconds = Number(process.hrtime.bigint() - from.ns) / NS_PER_S;
-    cpu.push((100 * (readCpuTicks(pid) - from.ticks)) / ticksPerSecond / seconds);
-    resident.push(readResidentMb(pid));
-  }
+  const { cpu, resident } = await measureLoad(pid, { windows: WINDOWS, windowMs: WINDOW_MS, signal: context.signal });
   await rig.stopController();
   rig.lab.destroy();
   const name = `2 uplinks x ${targetsPerFamily} target${targetsPerFamily === 1 ? '' : 's'} a family, 20 ms`;

@@ -13,9 +13,11 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { InterfaceIntent } from '../../src/controller/ports.js';
 import type { Family } from '../../src/net/ip-address.js';
+import { MacAddress } from '../../src/net/mac-address.js';
 import { NamedNetns } from './named-netns.js';
-import { enterOwnNetns, ip } from './own-netns.js';
+import { enterOwnNetns, ifindexOf, ip } from './own-netns.js';
 
 const PASS_OBJECT = fileURLToPath(new URL('../../build/bpf/pass.bpf.o', import.meta.url));
 
@@ -150,6 +152,22 @@ export class EdgeLab {
   macOf(name: string): Buffer {
     const [link] = JSON.parse(ip(`-json link show dev ${name}`)) as [{ address: string }];
     return Buffer.from(link.address.replaceAll(':', ''), 'hex');
+  }
+
+  /** One of the router's interfaces, as the data plane is to have it. */
+  interfaceIntent(name: string, rpFilter = 0): InterfaceIntent {
+    return {
+      ifindex: ifindexOf(name),
+      name,
+      portIfindex: ifindexOf(name),
+      vlanId: 0,
+      innerVlanId: 0,
+      mac: MacAddress.fromBytes(this.macOf(name)),
+      mtu: 1500,
+      forward: { 4: true, 6: true },
+      egress: true,
+      rpFilter,
+    };
   }
 
   #python(

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GatewayEdges, InterfaceIntent, KernelFib, RouteIntentTarget } from '../../../src/controller/ports.js';
+import type { GatewayEdges, KernelFib, RouteIntentTarget } from '../../../src/controller/ports.js';
 import { openDataplane, type DataPlane } from '../../../src/dataplane/index.js';
 import { createGatewayEdges } from '../../../src/kernel/edges/index.js';
 import { createKernelFib } from '../../../src/kernel/index.js';
@@ -31,19 +31,6 @@ let plane: DataPlane;
 let kernel: KernelFib;
 let edges: GatewayEdges;
 
-const iface = (name: string): InterfaceIntent => ({
-  ifindex: ifindexOf(name),
-  name,
-  portIfindex: ifindexOf(name),
-  vlanId: 0,
-  innerVlanId: 0,
-  mac: MacAddress.fromBytes(lab.macOf(name)),
-  mtu: 1500,
-  forward: { 4: true, 6: true },
-  egress: true,
-  rpFilter: 0,
-});
-
 const route = (prefix: string, target: RouteIntentTarget) => ({ prefix: Prefix.parse(prefix), target });
 
 beforeAll(async () => {
@@ -56,7 +43,7 @@ beforeAll(async () => {
   const report = await plane.apply({
     forward: true,
     ports: PORTS.map((name) => ({ ifindex: ifindexOf(name), name, redirectOk: true })),
-    interfaces: PORTS.map(iface),
+    interfaces: PORTS.map((name) => lab.interfaceIntent(name)),
     nextHops: [
       {
         id: UPLINK,

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ForwardingIntent, InterfaceIntent } from '../../../src/controller/ports.js';
+import type { ForwardingIntent } from '../../../src/controller/ports.js';
 import { openDataplane, type DataPlane } from '../../../src/dataplane/index.js';
 import { MacAddress } from '../../../src/net/mac-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
@@ -20,23 +20,10 @@ let lab: EdgeLab;
 let bpffs: ReturnType<typeof mountBpffs>;
 let plane: DataPlane;
 
-const iface = (name: string, rpFilter: number): InterfaceIntent => ({
-  ifindex: ifindexOf(name),
-  name,
-  portIfindex: ifindexOf(name),
-  vlanId: 0,
-  innerVlanId: 0,
-  mac: MacAddress.fromBytes(lab.macOf(name)),
-  mtu: 1500,
-  forward: { 4: true, 6: true },
-  egress: true,
-  rpFilter,
-});
-
 const forwarding = (kind: 'group' | 'fib', rpFilter: number): ForwardingIntent => ({
   forward: true,
   ports: PORTS.map((name) => ({ ifindex: ifindexOf(name), name, redirectOk: true })),
-  interfaces: PORTS.map((name) => iface(name, rpFilter)),
+  interfaces: PORTS.map((name) => lab.interfaceIntent(name, rpFilter)),
   nextHops: [
     {
       id: NODE,
