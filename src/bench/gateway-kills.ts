@@ -131,7 +131,7 @@ async function nodeDies(stage: Stage): Promise<{ detectMs: number; cleanMs: numb
   return { detectMs, cleanMs };
 }
 
-async function repeat<T>({ context }: Stage, what: string, run: () => Promise<T>): Promise<T[]> {
+async function repeat<T>(context: BenchContext, what: string, run: () => Promise<T>): Promise<T[]> {
   const results: T[] = [];
   for (let index = 0; index < RUNS; index++) {
     context.signal.throwIfAborted();
@@ -142,7 +142,8 @@ async function repeat<T>({ context }: Stage, what: string, run: () => Promise<T>
   return results;
 }
 
-export async function kills(context: BenchContext): Promise<Row[]> {
+/** A lab whose only line is cut, and whose node is elected. */
+async function onStage<T>(context: BenchContext, play: (stage: Stage) => Promise<T>): Promise<T> {
   const rig = new RescueRig({ tag: `bk${process.pid}`, signal: context.signal });
   context.defer(() => rig.destroy());
   rig.writeConfig({ extra: EXTRA });
@@ -154,14 +155,24 @@ export async function kills(context: BenchContext): Promise<Row[]> {
   const stage: Stage = { rig, context, seen: [], found };
   const where = { namespace: rig.lab.nodes[0]?.namespace ?? '', name: NODE_LAN_INTERFACE };
   const capture = await watchProtocol(where, (message) => stage.seen.push(message));
-  context.defer(() => capture.stop());
-  await waitForActive(storyOf(stage), lineName(0));
-  await waitForGateway(storyOf(stage), 'offered');
-  rig.lab.cutLink(0);
-  const dead = await repeat(stage, 'router killed', () => routerDies(stage));
-  const restarted = await repeat(stage, 'router killed and restarted', () => routerRestarts(stage));
-  const node = await repeat(stage, 'node killed', () => nodeDies(stage));
-  await rig.destroy();
+  try {
+    await waitForActive(storyOf(stage), lineName(0));
+    await waitForGateway(storyOf(stage), 'offered');
+    rig.lab.cutLink(0);
+    return await play(stage);
+  } finally {
+    capture.stop();
+    await rig.destroy();
+  }
+}
+
+export async function kills(context: BenchContext): Promise<Row[]> {
+  const [dead, restarted] = await onStage(context, async (stage) => [
+    await repeat(context, 'router killed', () => routerDies(stage)),
+    await repeat(context, 'router killed and restarted', () => routerRestarts(stage)),
+  ]);
+  // A path that fails again and again is damped, and a node whose offer ends so often rests: each death has its own lab.
+  const node = await repeat(context, 'node killed', () => onStage(context, nodeDies));
   const ms = (name: string): { name: string; unit: string } => ({ name, unit: 'ms' });
   return [
     row('detour', `router killed: node as found, after the lease of ${LEASE_MS} ms has ended`, ms('late_ms'), dead),
