@@ -10,7 +10,9 @@ import { allDownViews, groupViews, pathViews } from '../engine/index.js';
 import type { EngineAction, EngineEvent, GroupView, PathView } from '../engine/types.js';
 import { messageOf } from '../errors.js';
 import type { Family } from '../net/ip-address.js';
+import { AheadOfPass } from './ahead-of-pass.js';
 import { BypassLog } from './bypass-log.js';
+import { closeAll } from './close-all.js';
 import { Decider } from './decider.js';
 import type { Recorder } from './decider.js';
 import { describeRecord } from './describe-record.js';
@@ -18,8 +20,9 @@ import { EventLog } from './event-log.js';
 import { allFacts } from './facts.js';
 import { GatewayDesk } from './gateway-desk.js';
 import type { UplinkFacts } from './facts.js';
+import { withWhatIsFixed } from './fixed-config.js';
 import { NameIndex, nextHopIdOf } from './ids.js';
-import { fibGroup, fibIntent, forwardingIntent, probeIntents, wantedNeighbours } from './intents.js';
+import { fibGroup, fibIntent, forwardingIntent } from './intents.js';
 import type { Inputs } from './intents.js';
 import { enginePolicy, familiesOf } from './policy.js';
 import type {
@@ -32,14 +35,13 @@ import type {
   KernelView,
   NextHopId,
   PortStatus,
-  ProbeIntent,
   TelemetrySource,
 } from './ports.js';
 import { Programmer } from './programmer.js';
 import type { LoggedRecord } from './records.js';
 import { routeProblems } from './routes.js';
 import { rehearseLinkFailures } from './rehearsal.js';
-import { eventsBetween } from './sensing.js';
+import { eventsBetween, gatewaysDiffer } from './sensing.js';
 
 export interface Planes {
   plane: ForwardingPlane;
@@ -68,6 +70,7 @@ export class Controller {
   readonly #planes: Planes;
   readonly #decider: Decider;
   readonly #programmer: Programmer;
+  readonly #ahead: AheadOfPass;
   readonly #log: NonNullable<ControllerOptions['log']>;
   readonly #bypasses: BypassLog;
   readonly uplinkIndex = new NameIndex();
@@ -81,10 +84,6 @@ export class Controller {
   #facts: UplinkFacts[] = [];
   /** Of the facts, what the engine has heard. */
   #told: readonly UplinkFacts[] = [];
-  /** What telemetry was asked for last. */
-  #probed: readonly ProbeIntent[] = [];
-  /** Routes that are written ahead of a pass. */
-  #routing: Promise<unknown> = Promise.resolve();
   #ports: PortStatus[] = [];
   #problems: readonly string[] = [];
   #onFirstPass: (() => void) | null = null;
@@ -107,6 +106,13 @@ export class Controller {
       clock: planes.clock,
       reconcile: () => this.#reconcile(),
       onProblems: (problems) => this.#noteProblems(problems),
+    });
+    this.#ahead = new AheadOfPass(planes, {
+      config: () => this.#config,
+      inputs: () => this.#inputs(),
+      ports: () => this.#ports,
+      makeEdges: (wanted) => this.#makeEdges(wanted),
+      onFault: (text) => this.#log('debug', text),
     });
     this.#desk = this.#openDesk();
     this.#config = this.#desk?.effective(config) ?? config;
@@ -218,61 +224,8 @@ export class Controller {
     // The engine says nothing of paths that vanished, and a new path may get the id of an old one.
     this.#writeLiveness(before);
     this.#sense();
-    if (this.#nodeNames().size > 0) this.#hurry();
+    if (this.#ready) this.#ahead.elected();
     this.#programmer.request();
-  }
-
-  /**
-   * A neighbour is elected when nothing else works: its MAC, its edges and its probes do not wait for the pass before.
-   * The pass that follows finds them done.
-   */
-  #hurry(): void {
-    if (!this.#ready) return;
-    // What goes wrong here the pass reports.
-    const failed = (error: unknown): void => this.#log('debug', `gateway nodes: ${messageOf(error)}`);
-    try {
-      this.#planes.fib.keepNeighbours(this.#neighbours());
-      this.#probeNodes();
-    } catch (error) {
-      failed(error);
-    }
-    void this.#desk?.makeEdges(this.#config).catch(failed);
-    this.#routeNow();
-  }
-
-  /** The kernel's side of a pass, ahead of it. What it cannot do the pass reports, and the programmer tries again. */
-  #routeNow(): void {
-    this.#routing = this.#planes.fib.applyFib(fibIntent(this.#inputs())).catch((error: unknown) => {
-      this.#log('debug', `kernel routes: ${messageOf(error)}`);
-    });
-  }
-
-  #neighbours(): ReturnType<typeof wantedNeighbours> {
-    return wantedNeighbours(this.#facts, this.#planes.gateways?.peers());
-  }
-
-  #probe(intents: readonly ProbeIntent[] = this.#probes()): void {
-    this.#probed = intents;
-    this.#planes.telemetry.apply(intents);
-  }
-
-  #probes(): ProbeIntent[] {
-    const xdpPorts = new Set(this.#ports.filter((port) => port.xdp !== 'none').map((port) => port.ifindex));
-    return probeIntents(this.#inputs(), xdpPorts);
-  }
-
-  /**
-   * Those of elected nodes as they are to be, the others as they are: to end one closes a packet socket, for which the
-   * kernel waits out a grace period (some 7 ms), and it is the one that has just failed that would be ended.
-   */
-  #probeNodes(): void {
-    const nodes = this.#nodeNames();
-    const others = this.#probed.filter(({ uplink }) => !nodes.has(uplink));
-    this.#probe([...this.#probes().filter(({ uplink }) => nodes.has(uplink)), ...others]);
-  }
-
-  #nodeNames(): Set<string> {
-    return new Set(this.#config.uplinks.filter((uplink) => uplink.gatewayNode).map(({ name }) => name));
   }
 
   dispatch(event: EngineEvent): void {
@@ -290,18 +243,8 @@ export class Controller {
     const keep = this.#config.kernel.keepOnExit;
     const { telemetry, fib, plane } = this.#planes;
     const planes = [() => telemetry.close(), () => fib.close({ keep }), () => plane.close({ keep })];
-    const failures: unknown[] = [];
-    // One that fails must not leave the others in place: a program without a controller would go on forwarding.
     // Nodes are released when nothing leads to them any more.
-    for (const close of [...planes, ...(this.#desk?.closers(keep) ?? [])]) {
-      try {
-        await close();
-      } catch (error) {
-        failures.push(error);
-      }
-    }
-    if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join('; '));
-    if (failures.length > 0) throw failures[0];
+    await closeAll([...planes, ...(this.#desk?.closers(keep) ?? [])]);
   }
 
   #inputs(): Inputs {
@@ -355,12 +298,11 @@ export class Controller {
     const facts = allFacts(this.#config, this.view());
     const told = this.#desk?.gate(facts, this.#config) ?? facts;
     const events = eventsBetween(this.#told, told);
-    const gatewaysChanged = gatewayText(facts) !== gatewayText(this.#facts);
+    const gatewaysChanged = gatewaysDiffer(this.#facts, facts);
     this.#facts = facts;
     this.#told = told;
     for (const event of events) this.#decider.dispatch(event);
-    // The first probe to a node that was just elected waits for nothing but its MAC.
-    if (gatewaysChanged && this.#ready && this.#nodeNames().size > 0) this.#probeNodes();
+    if (gatewaysChanged && this.#ready) this.#ahead.gatewaysChanged();
     return gatewaysChanged;
   }
 
@@ -385,21 +327,24 @@ export class Controller {
   }
 
   #switchGroup(name: string, family: Family): void {
-    if (this.#config.mode === 'observe' || !this.ready) return;
+    if (this.#config.mode === 'observe' || !this.#ready) return;
     const group = this.groups().find((entry) => entry.group === name && entry.family === family);
     if (!group || group.active.length === 0) return;
     // What it cannot do (a nexthop that the kernel deleted with its link) the reconciliation that follows repairs.
     void this.#planes.fib.switchGroup(fibGroup(group, this.groupIndex)).catch((error: unknown) => {
       this.#log('debug', `switching group ${name}: ${messageOf(error)}`);
     });
-    // Where the last link was lost the kernel has no route any more that the switch could change.
-    const nodes = this.#nodeNames();
-    if (group.active.some((uplink) => nodes.has(uplink))) this.#routeNow();
+    this.#ahead.switched(group.active);
   }
 
   #record(record: LoggedRecord): void {
     const entry = this.events.append(record);
     this.#log('info', `event ${entry.sequence}: ${describeRecord(record)}`);
+  }
+
+  /** @returns problems */
+  async #makeEdges(config: Config): Promise<readonly string[]> {
+    return (await this.#desk?.makeEdges(config)) ?? [];
   }
 
   /** Each plane by itself: one that fails must not keep the others from what is due. */
@@ -417,15 +362,15 @@ export class Controller {
     const resting = [this.uplinkIndex.resting(), this.groupIndex.resting()] as const;
     const config = this.#config;
     const begun = this.#desk?.passBegins() ?? 0;
-    await attempt('neighbours', () => fib.keepNeighbours(this.#neighbours()));
-    const edges = attempt('gateway edges', () => this.#desk?.makeEdges(config) ?? []);
+    await attempt('neighbours', () => this.#ahead.keepNeighbours());
+    const edges = attempt('gateway edges', () => this.#makeEdges(config));
     const forwarding = await attempt('data plane', () => plane.apply(forwardingIntent(this.#inputs())));
     // A pass that began before an uplink came back may have retired its next hop, and the bit with it.
     await attempt('liveness', () => this.#writeLiveness());
     if (forwarding) this.#ports = forwarding.ports;
     const made = await edges;
-    await this.#routing;
-    await attempt('probes', () => this.#probe());
+    await this.#ahead.routed();
+    await attempt('probes', () => this.#ahead.probe());
     const report = await attempt('kernel routes', () => fib.applyFib(fibIntent(this.#inputs())));
     const pruned = await attempt('gateway edges', () => this.#desk?.pruneEdges(config, this.#config) ?? []);
     if (faults.length === 0) this.#desk?.passEnded(begun);
@@ -451,17 +396,3 @@ export class Controller {
     this.#onFirstPass = null;
   }
 }
-
-/** Pins, tables and listeners were made once: what names them stays as it was until a restart. */
-function withWhatIsFixed(wanted: Config, running: Config): Config {
-  const kernel = { ...running.kernel, keepOnExit: wanted.kernel.keepOnExit };
-  const { gateways: now } = running;
-  // Whether the protocol is spoken, and with which keys, was settled when the controller was made.
-  const gateways = now && wanted.gateways ? { ...wanted.gateways, stateDirectory: now.stateDirectory } : now;
-  return { ...wanted, kernel, gateways, dataplane: running.dataplane, api: running.api };
-}
-
-const gatewayText = (facts: readonly UplinkFacts[]): string =>
-  facts
-    .flatMap(({ paths }) => paths.map(({ neighbour, gatewayMac }) => `${neighbour} ${gatewayMac?.toString() ?? '-'}`))
-    .join();

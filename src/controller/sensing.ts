@@ -33,3 +33,13 @@ function pathEvents(uplink: string, before: PathFacts | undefined, after: PathFa
   }
   return events;
 }
+
+/** Whether a gateway's MAC or neighbour state is another. */
+export function gatewaysDiffer(before: readonly UplinkFacts[], after: readonly UplinkFacts[]): boolean {
+  return gatewayText(before) !== gatewayText(after);
+}
+
+const gatewayText = (facts: readonly UplinkFacts[]): string =>
+  facts
+    .flatMap(({ paths }) => paths.map(({ neighbour, gatewayMac }) => `${neighbour} ${gatewayMac?.toString() ?? '-'}`))
+    .join();
