@@ -5,6 +5,7 @@
       'sources': [
         'arguments.cc',
         'carrier_watch.cc',
+        'descriptor_closer.cc',
         'environment.cc',
         'errors.cc',
         'file_lock.cc',

@@ -111,8 +111,10 @@ void Transmitter::acquireSocket(const SocketKey &key)
 void Transmitter::releaseSocket(const SocketKey &key)
 {
 	const auto found = sockets_.find(key);
-	if (--found->second.users == 0)
-		sockets_.erase(found);
+	if (--found->second.users > 0)
+		return;
+	closer_.close(std::move(found->second.fd));
+	sockets_.erase(found);
 }
 
 void Transmitter::wake()

@@ -1,10 +1,11 @@
 /**
  * The thread that sends probes. JavaScript's thread changes its streams under a lock; the thread itself holds the lock
  * only while it looks and sends (non-blocking sockets). It sleeps on a timerfd with absolute times, woken by an eventfd
- * when the streams change.
+ * when the streams change. Sockets that nobody needs any more are closed on another thread.
  */
 #pragma once
 
+#include "descriptor_closer.h"
 #include "probe_packet.h"
 #include "probe_schedule.h"
 #include "transmit_log.h"
@@ -36,7 +37,7 @@ class Transmitter
 
 	/** Starts the thread. @param realtimePriority 0: do not ask for SCHED_FIFO. Throws SystemError. */
 	Transmitter(const SipHashKey &cookieKey, int realtimePriority, std::string netns);
-	/** Stops the thread and waits for it. */
+	/** Stops the thread, closes all sockets and waits for both. */
 	~Transmitter();
 	Transmitter(const Transmitter &) = delete;
 	Transmitter &operator=(const Transmitter &) = delete;
@@ -95,6 +96,7 @@ class Transmitter
 	TransmitLog log_;
 	std::minstd_rand random_;
 
+	DescriptorCloser closer_;
 	std::mutex mutex_;
 	std::unordered_map<uint32_t, Stream> streams_;
 	std::map<SocketKey, Socket> sockets_;

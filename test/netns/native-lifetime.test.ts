@@ -225,7 +225,8 @@ describe('open and close', () => {
     await new Promise((resolve) => setImmediate(resolve));
     const before = usage();
     for (let i = 0; i < 10; i++) native.createProber({ cookieKey, realtimePriority: 0 });
-    expect(usage().threads).toBe(before.threads + 10);
+    // One sends, one closes sockets.
+    expect(usage().threads).toBe(before.threads + 2 * 10);
     await collect(before.threads);
     expect(usage().descriptors).toBeLessThanOrEqual(before.descriptors);
   });

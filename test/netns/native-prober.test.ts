@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -309,6 +309,58 @@ describe('the schedule', () => {
       { what: 'probes of the other stream' },
     );
     expect(after.every(({ session }) => session === 2)).toBe(true);
+  });
+});
+
+/** How often this thread has waited for something since it began: proc(5), /proc/pid/status. */
+const waits = (): number =>
+  Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync('/proc/thread-self/status', 'utf8'))![1]);
+
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+describe('the packet socket of a removed stream', () => {
+  const SOCKETS = 40;
+  const seldom = { intervalUs: 3_600_000_000 };
+  /** Each has a socket of its own; no device has these numbers. */
+  const setStreams = (prober: ReturnType<typeof openProber>): void => {
+    for (let i = 0; i < SOCKETS; i++) prober.setStream(stream(i, 4, { ...seldom, ifindex: 10_000 + i }));
+  };
+
+  test('is closed without a wait of the thread that removes it, which closing it there costs', async () => {
+    const prober = openProber();
+    const before = descriptors();
+    setStreams(prober);
+    expect(descriptors()).toBe(before + SOCKETS);
+    const start = waits();
+    for (let i = 0; i < SOCKETS; i++) prober.removeStream(i);
+    // A lock that is held for a moment may be waited for.
+    expect(waits() - start).toBeLessThan(SOCKETS / 4);
+    await until(() => descriptors() === before, { what: 'the sockets to be closed' });
+
+    setStreams(prober);
+    const blocking = waits();
+    prober.close();
+    expect(waits() - blocking).toBeGreaterThanOrEqual(SOCKETS);
+  });
+
+  test('is another one when the stream comes back at once', async () => {
+    const prober = openProber();
+    for (let i = 1; i <= 5; i++) {
+      prober.setStream(stream(1, 4, { epoch: i }));
+      const [record] = await records(prober, 1, 1);
+      expect(record).toMatchObject({ epoch: i, errno: 0 });
+      prober.removeStream(1);
+      prober.readTransmitLog(1000);
+    }
+  });
+
+  test('does not stay open when the prober ends at once', () => {
+    const before = descriptors();
+    const prober = openProber();
+    setStreams(prober);
+    for (let i = 0; i < SOCKETS; i++) prober.removeStream(i);
+    prober.close();
+    expect(descriptors()).toBe(before);
   });
 });
 
