@@ -2,11 +2,24 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { FloodMessage } from './flood-frame.js';
 import type { Flood, FloodReport } from './flood.js';
-import { ipBatch } from './shell.js';
+import { sh } from './shell.js';
 import { namespacePath } from './topology.js';
 
-const SOURCES = 64;
+export interface FloodOptions extends Partial<FloodMessage> {
+  messagesPerSecond: number;
+  maxSeconds: number;
+}
+
+/** Sixty-four thousand machines without a pairing. */
+const DEFAULTS: FloodMessage = {
+  source: 'fe80::bad:0:1',
+  sourceMac: '02:bd:00:00:00:01',
+  sourceBits: 16,
+  sender: null,
+  keyId: 'unpaired',
+};
 
 export class FloodProcess {
   readonly #child: ChildProcess;
@@ -18,26 +31,23 @@ export class FloodProcess {
     this.#ended = new Promise((resolve) => child.once('close', () => resolve()));
   }
 
-  /** Resolves once it begins to send. @param where it comes from; the interface gets its addresses */
-  static start({ namespace, name }: { namespace: string; name: string }): Promise<FloodProcess> {
-    const addresses = Array.from({ length: SOURCES }, (_, index) => `fe80::bad:${(index + 1).toString(16)}`);
-    ipBatch(
-      namespace,
-      addresses.map((address) => `addr replace ${address}/64 dev ${name} nodad`),
-    );
+  /** Resolves once it sends. @param where it comes from */
+  static start(where: { namespace: string; name: string }, options: FloodOptions): Promise<FloodProcess> {
+    const { namespace, name } = where;
+    const [link] = JSON.parse(sh('ip', '-n', namespace, '-j', 'link', 'show', name)) as { ifindex: number }[];
+    if (!link) throw new Error(`${namespace}: no interface ${name}`);
     const program = new URL('../../dist/lab/flood.js', import.meta.url).pathname;
-    const child = spawn('nsenter', [`--net=${namespacePath(namespace)}`, process.execPath, program], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
+    const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
     const flood = new FloodProcess(child);
-    child.stdin.end(JSON.stringify({ interface: name, addresses } satisfies Flood));
+    const task: Flood = { ...DEFAULTS, ...options, ifindex: link.ifindex, netns: namespacePath(namespace) };
+    child.stdin.end(JSON.stringify(task));
     return new Promise((resolve, reject) => {
       createInterface(child.stdout).on('line', (line) => {
         flood.#sent = (JSON.parse(line) as FloodReport).sent;
-        resolve(flood);
+        if (flood.#sent > 0) resolve(flood);
       });
       child.once('error', reject);
-      child.once('close', () => reject(new Error('the flood ended before it began')));
+      child.once('close', (code) => reject(new Error(`the flood ended with ${code} before it began`)));
     });
   }
 

@@ -1,18 +1,21 @@
 /**
- * A flood of the gateway protocol as one program: advertisements that look right up to their key, from made-up machines at
- * many addresses, as fast as one core sends them. Reads what to do from standard input, as JSON; runs in the namespace of
- * a lab's node. SIGTERM ends it.
+ * A flood of the gateway protocol as one program: advertisements that look right up to their key, at a steady rate that
+ * one core can make by far (bpf/flood.bpf.c). Reads what to do from standard input, as JSON. It ends by SIGTERM, when its
+ * time is up, and when nobody reads what it says.
  */
-import { createSocket } from 'node:dgram';
-import type { Socket } from 'node:dgram';
-import { randomFillSync } from 'node:crypto';
-import { encode, HOP_LIMIT, MULTICAST_GROUP, PORTS } from '../gateway/wire/index.js';
-import { IpAddress } from '../net/ip-address.js';
+import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BpfObject } from '../libbpf/index.js';
+import { native } from '../native.js';
+import { floodTemplate } from './flood-frame.js';
+import type { FloodMessage } from './flood-frame.js';
 
-export interface Flood {
-  interface: string;
-  /** Link-local, on `interface`: sources. */
-  addresses: string[];
+export interface Flood extends FloodMessage {
+  /** Of the interface that it leaves by. */
+  ifindex: number;
+  netns: string;
+  messagesPerSecond: number;
+  maxSeconds: number;
 }
 
 /** What a line of its output says. */
@@ -21,42 +24,18 @@ export interface FloodReport {
   sent: number;
 }
 
-const BATCH = 256;
-const REPORT_EVERY = 64;
-/** Of the header, docs/gateway-protocol.md, section 3.1. */
-const SENDER = { offset: 8, bytes: 16 };
-const ORDER = { offset: 40, bytes: 8 };
-/** Of AUTH, at the end: key id and code. */
-const PROOF_BYTES = 24;
-/** One in so many says that it has no pairing, which routers remember for people to see. */
-const UNPAIRED_EVERY = 4;
-
-/** Everything but id, order and proof is as of a good node. */
-function template(): Buffer {
-  const id = '11'.repeat(SENDER.bytes);
-  const gateway = IpAddress.parse('fe80::bad');
-  const bytes = encode(
-    { sender: id, receiver: null, order: 1n },
-    {
-      type: 'advertise',
-      intervalMs: 1000,
-      families: [{ family: 6, translation: 'masquerade', gateway }],
-      backhaul: [{ family: 6, state: 'good', lossPermille: 0, rttUs: 1000, ageMs: 0 }],
-      path: [id],
-    },
-    null,
-  );
-  return Buffer.from(bytes);
-}
-
-/** Another machine each time. */
-function forge(bytes: Buffer, unpaired: boolean): Buffer {
-  randomFillSync(bytes, SENDER.offset, SENDER.bytes);
-  randomFillSync(bytes, ORDER.offset, ORDER.bytes);
-  if (unpaired) bytes.fill(0, bytes.length - PROOF_BYTES);
-  else randomFillSync(bytes, bytes.length - PROOF_BYTES);
-  return bytes;
-}
+const OBJECT = 'build/bpf/flood.bpf.o';
+/** Then the kernel lets the receivers run; well below the ring of a veth, which holds 256 frames. */
+const BATCH = 64;
+/** All runs on one: on two, the receivers of one run would not keep up with the other one. */
+const CPU = availableParallelism() - 1;
+const TICK_MS = 4;
+/** A run ends some 20 ms after its last frame: the kernel waits before it frees the pages. So several overlap. */
+const MAX_RUNS = 32;
+/** What a pause has held up for longer is left out, not sent in a volley. */
+const MAX_BEHIND_MS = 20;
+const REPORT_EVERY_MS = 50;
+const MS_PER_S = 1000;
 
 async function readFlood(): Promise<Flood> {
   let text = '';
@@ -64,42 +43,49 @@ async function readFlood(): Promise<Flood> {
   return JSON.parse(text) as Flood;
 }
 
-function open(address: string, ifname: string): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket({ type: 'udp6', ipv6Only: true });
-    socket.once('error', reject);
-    socket.bind({ address: `${address}%${ifname}`, port: PORTS.node }, () => {
-      socket.setMulticastTTL(HOP_LIMIT);
-      socket.setMulticastInterface(`::%${ifname}`);
-      socket.connect(PORTS.router, `${MULTICAST_GROUP[6]}%${ifname}`, () => resolve(socket));
-    });
-  });
-}
-
-const send = (socket: Socket, bytes: Buffer): Promise<boolean> =>
-  new Promise((resolve) => socket.send(bytes, (error) => resolve(error === null)));
-
 const flood = await readFlood();
-const sockets = await Promise.all(flood.addresses.map((address) => open(address, flood.interface)));
-const buffers = Array.from({ length: BATCH }, () => template());
-let sent = 0;
+const { ifindex, netns, messagesPerSecond, maxSeconds } = flood;
+const { frame, globals } = floodTemplate(flood);
+let object = BpfObject.open(OBJECT);
+for (const [name, value] of Object.entries(globals)) object = object.setGlobal(name, value);
+const { fd: programFd } = object.load().program('detour_flood');
 
-process.on('SIGTERM', () => {
-  console.log(JSON.stringify({ sent } satisfies FloodReport));
-  process.exit(0);
-});
-console.log(JSON.stringify({ sent } satisfies FloodReport));
-for (let batch = 1; ; batch++) {
-  const results = await Promise.all(
-    sockets.length === 0
-      ? []
-      : buffers.map((bytes, index) => {
-          const socket = sockets[(batch + index) % sockets.length]!;
-          return send(socket, forge(bytes, index % UNPAIRED_EVERY === 0));
-        }),
-  );
-  sent += results.filter(Boolean).length;
-  if (batch % REPORT_EVERY === 0) console.log(JSON.stringify({ sent } satisfies FloodReport));
-  // Signals and the pipe have their turn.
-  await new Promise((resolve) => setImmediate(resolve));
+let sent = 0;
+let runs = 0;
+let stopping = false;
+process.on('SIGTERM', () => (stopping = true));
+process.stdout.on('error', () => process.exit(1));
+const report = (): void => console.log(JSON.stringify({ sent } satisfies FloodReport));
+
+async function send(repeat: number): Promise<void> {
+  runs++;
+  try {
+    await native.runLiveFrames({ programFd, frame, ifindex, repeat, batchSize: BATCH, cpu: CPU, netns });
+    sent += repeat;
+  } finally {
+    runs--;
+  }
 }
+
+const startMs = performance.now();
+/** Messages that were due and are sent or left out. */
+let settled = 0;
+let reportedMs = startMs;
+for (let nowMs = startMs; !stopping && nowMs - startMs < maxSeconds * MS_PER_S; nowMs = performance.now()) {
+  const due = Math.floor(((nowMs - startMs) * messagesPerSecond) / MS_PER_S);
+  const most = Math.ceil((MAX_BEHIND_MS * messagesPerSecond) / MS_PER_S);
+  const repeat = Math.min(due - settled, most);
+  if (repeat > 0 && runs < MAX_RUNS) {
+    settled = due;
+    // A failure ends the program.
+    void send(repeat);
+  }
+  if (nowMs - reportedMs >= REPORT_EVERY_MS) {
+    reportedMs = nowMs;
+    report();
+  }
+  await sleep(TICK_MS);
+}
+while (runs > 0) await sleep(TICK_MS);
+report();
+process.exit(0);
