@@ -11,6 +11,7 @@ import { poll } from '../lab/story-parts.js';
 import { NODE_LAN_INTERFACE, namespacePath } from '../lab/topology.js';
 import { measureLoad } from './process-load.js';
 import type { ProcessLoad } from './process-load.js';
+import type { Keep } from './parts.js';
 import { row } from './result.js';
 import type { BenchContext, Row } from './result.js';
 
@@ -60,13 +61,21 @@ async function measure({ pid }: { pid: number }, context: BenchContext): Promise
   return measureLoad(pid, { windows: WINDOWS, windowMs: WINDOW_MS, signal: context.signal });
 }
 
-export async function crowd(context: BenchContext): Promise<Row[]> {
+function rowsOf(name: string, { cpu, resident }: ProcessLoad): Row[] {
+  return [
+    row('detour', name, { name: 'cpu_percent', unit: '% of a core' }, cpu),
+    row('detour', name, { name: 'rss_mb', unit: 'MiB' }, resident),
+  ];
+}
+
+export async function crowd(context: BenchContext, keep: Keep): Promise<void> {
   const rig = new RescueRig({ tag: `bc${process.pid}`, signal: context.signal });
   context.defer(() => rig.destroy());
   rig.writeConfig();
   const members = pairAll(rig.routerState);
   const controller = await rig.startController();
   const alone = await measure(controller, context);
+  keep(rowsOf('no node', alone));
   const child = gather(rig, { interface: NODE_LAN_INTERFACE, intervalMs: INTERVAL_MS, members });
   context.defer(() => void child.kill('SIGTERM'));
   const story = {
@@ -82,14 +91,5 @@ export async function crowd(context: BenchContext): Promise<Row[]> {
     return gateways.filter(({ state }) => state === 'offered').length === NODES ? true : undefined;
   });
   const crowded = await measure(controller, context);
-  child.kill('SIGTERM');
-  await rig.destroy();
-  const cpu = { name: 'cpu_percent', unit: '% of a core' };
-  const resident = { name: 'rss_mb', unit: 'MiB' };
-  return [
-    row('detour', 'no node', cpu, alone.cpu),
-    row('detour', `${NODES} nodes, 1 s`, cpu, crowded.cpu),
-    row('detour', 'no node', resident, alone.resident),
-    row('detour', `${NODES} nodes, 1 s`, resident, crowded.resident),
-  ];
+  keep(rowsOf(`${NODES} nodes, 1 s`, crowded));
 }

@@ -14,7 +14,8 @@ import { judge, newestEvent, waitForActive, waitForEvent } from '../lab/story-pa
 import type { LoggedEvent, StoryContext, Window } from '../lab/story-parts.js';
 import { LabStream } from '../lab/stream.js';
 import { NODE_LAN_INTERFACE } from '../lab/topology.js';
-import { row } from './result.js';
+import { rowOfAny } from './parts.js';
+import type { Keep } from './parts.js';
 import type { BenchContext, Row } from './result.js';
 
 const RUNS = 10;
@@ -129,11 +130,15 @@ async function setStandby(rig: RescueRig, context: BenchContext, standby: 'cold'
   else await waitForGateway(story, 'elected', 'standby');
 }
 
+/** Of what was measured until the end, or until a run failed. */
 function rowsOf(family: 4 | 6, samples: readonly Sample[]): Row[] {
-  const of = (name: Fault): Sample[] => samples.filter((sample) => sample.fault === name);
-  const numbers = (values: readonly (number | null)[]): number[] => values.filter((value) => value !== null);
-  const suffix = `ipv${family}`;
+  const numbers = (fault: Fault, value: (sample: Sample) => number | null): number[] =>
+    samples
+      .filter((sample) => sample.fault === fault)
+      .map(value)
+      .filter((number) => number !== null);
   const lost = { name: 'lost', unit: `packets of ${PACKETS_PER_SECOND}/s` };
+  const ms = (name: string): { name: string; unit: string } => ({ name, unit: 'ms' });
   const names: [Fault, string][] = [
     ['configured', 'failover to a configured uplink'],
     ['cold', 'cold election'],
@@ -141,37 +146,37 @@ function rowsOf(family: 4 | 6, samples: readonly Sample[]): Row[] {
     ['cold-return', 'return, cold'],
     ['warm-return', 'return, warm'],
   ];
+  const through = 'decision to first packet through the node';
   return [
-    ...names.map(([name, text]) =>
-      row(
-        'detour',
-        `${text} ${suffix}`,
+    ...names.flatMap(([fault, text]) =>
+      rowOfAny(
+        `${text} ipv${family}`,
         lost,
-        of(name).map((sample) => sample.lost),
+        numbers(fault, (sample) => sample.lost),
       ),
     ),
-    row(
-      'detour',
-      `cold: decision to first packet through the node ${suffix}`,
-      { name: 'elect_ms', unit: 'ms' },
-      numbers(of('cold').map((sample) => sample.electMs)),
+    ...(['cold', 'warm'] as const).flatMap((fault) =>
+      rowOfAny(
+        `${fault}: ${through} ipv${family}`,
+        ms('elect_ms'),
+        numbers(fault, ({ electMs }) => electMs),
+      ),
     ),
-    row(
-      'detour',
-      `warm: decision to first packet through the node ${suffix}`,
-      { name: 'elect_ms', unit: 'ms' },
-      numbers(of('warm').map((sample) => sample.electMs)),
-    ),
-    row(
-      'detour',
-      `RELEASE to disarmed ${suffix}`,
-      { name: 'disarm_ms', unit: 'ms' },
-      numbers(of('cold-return').map((sample) => sample.disarmMs)),
+    ...rowOfAny(
+      `RELEASE to disarmed ipv${family}`,
+      ms('disarm_ms'),
+      numbers('cold-return', ({ disarmMs }) => disarmMs),
     ),
   ];
 }
 
-export async function cycles(context: BenchContext): Promise<Row[]> {
+/** "cold 0 lost, elect_ms 12.3": one for each fault of a cycle. */
+function told({ fault: name, lost, electMs, disarmMs }: Sample): string {
+  const times = [electMs === null ? '' : `, elect_ms ${electMs}`, disarmMs === null ? '' : `, disarm_ms ${disarmMs}`];
+  return `${name} ${lost} lost${times.join('')}`;
+}
+
+export async function cycles(context: BenchContext, keep: Keep): Promise<void> {
   const rig = new RescueRig({ tag: `bg${process.pid}`, gateways: 2, signal: context.signal });
   context.defer(() => rig.destroy());
   rig.writeConfig();
@@ -183,21 +188,19 @@ export async function cycles(context: BenchContext): Promise<Row[]> {
   const where = { namespace: rig.lab.nodes[0]?.namespace ?? '', name: NODE_LAN_INTERFACE };
   const capture: PacketCapture = await watchProtocol(where, (message) => seen.push(message));
   context.defer(() => capture.stop());
-  const rows: Row[] = [];
   for (const family of FAMILIES) {
     const samples: Sample[] = [];
-    for (const standby of ['cold', 'warm'] as const) {
-      await setStandby(rig, context, standby);
-      for (let index = 0; index < RUNS; index++) {
-        const sample = await measure(rig, context, family, standby, seen);
-        context.say(
-          `IPv${family} ${standby} ${index + 1}: ${sample.map(({ fault: name, lost }) => `${name} ${lost} lost`).join(', ')}`,
-        );
-        samples.push(...sample);
+    try {
+      for (const standby of ['cold', 'warm'] as const) {
+        await setStandby(rig, context, standby);
+        for (let index = 0; index < RUNS; index++) {
+          const sample = await measure(rig, context, family, standby, seen);
+          context.say(`IPv${family} ${standby} ${index + 1}: ${sample.map(told).join('; ')}`);
+          samples.push(...sample);
+        }
       }
+    } finally {
+      keep(rowsOf(family, samples));
     }
-    rows.push(...rowsOf(family, samples));
   }
-  await rig.destroy();
-  return rows;
 }

@@ -14,7 +14,8 @@ import { newestEvent, waitForActive, waitForEvent } from '../lab/story-parts.js'
 import type { StoryContext } from '../lab/story-parts.js';
 import { LabStream } from '../lab/stream.js';
 import { NODE_LAN_INTERFACE } from '../lab/topology.js';
-import { row } from './result.js';
+import { rowOfAny } from './parts.js';
+import type { Keep } from './parts.js';
 import type { BenchContext, Row } from './result.js';
 
 const RUNS = 10;
@@ -131,15 +132,24 @@ async function nodeDies(stage: Stage): Promise<{ detectMs: number; cleanMs: numb
   return { detectMs, cleanMs };
 }
 
-async function repeat<T>(context: BenchContext, what: string, run: () => Promise<T>): Promise<T[]> {
+/** @param kept takes what was measured, also when a run fails */
+async function repeat<T>(
+  context: BenchContext,
+  what: string,
+  run: () => Promise<T>,
+  kept: (results: T[]) => void,
+): Promise<void> {
   const results: T[] = [];
-  for (let index = 0; index < RUNS; index++) {
-    context.signal.throwIfAborted();
-    const result = await run();
-    context.say(`${what} ${index + 1}: ${JSON.stringify(result)}`);
-    results.push(result);
+  try {
+    for (let index = 0; index < RUNS; index++) {
+      context.signal.throwIfAborted();
+      const result = await run();
+      context.say(`${what} ${index + 1}: ${JSON.stringify(result)}`);
+      results.push(result);
+    }
+  } finally {
+    kept(results);
   }
-  return results;
 }
 
 /** A lab whose only line is cut, and whose node is elected. */
@@ -166,28 +176,27 @@ async function onStage<T>(context: BenchContext, play: (stage: Stage) => Promise
   }
 }
 
-export async function kills(context: BenchContext): Promise<Row[]> {
-  const [dead, restarted] = await onStage(context, async (stage) => [
-    await repeat(context, 'router killed', () => routerDies(stage)),
-    await repeat(context, 'router killed and restarted', () => routerRestarts(stage)),
-  ]);
-  // A path that fails again and again is damped, and a node whose offer ends so often rests: each death has its own lab.
-  const node = await repeat(context, 'node killed', () => onStage(context, nodeDies));
-  const ms = (name: string): { name: string; unit: string } => ({ name, unit: 'ms' });
+const ms = (name: string): { name: string; unit: string } => ({ name, unit: 'ms' });
+const LATE = `router killed: node as found, after the lease of ${LEASE_MS} ms has ended`;
+
+function rowsOfDeaths(deaths: readonly { detectMs: number; cleanMs: number }[]): Row[] {
+  const detectMs = deaths.map((death) => death.detectMs);
+  const cleanMs = deaths.map((death) => death.cleanMs);
   return [
-    row('detour', `router killed: node as found, after the lease of ${LEASE_MS} ms has ended`, ms('late_ms'), dead),
-    row('detour', 'router killed and restarted within the lease', { name: 'lost', unit: 'packets' }, restarted),
-    row(
-      'detour',
-      'node killed: path judged down',
-      ms('detect_ms'),
-      node.map(({ detectMs }) => detectMs),
-    ),
-    row(
-      'detour',
-      'node killed: nothing of its rules left',
-      ms('clean_ms'),
-      node.map(({ cleanMs }) => cleanMs),
-    ),
+    ...rowOfAny('node killed: path judged down', ms('detect_ms'), detectMs),
+    ...rowOfAny('node killed: nothing of its rules left', ms('clean_ms'), cleanMs),
   ];
+}
+
+export async function kills(context: BenchContext, keep: Keep): Promise<void> {
+  await onStage(context, async (stage) => {
+    const lateMs = (late: number[]): void => keep(rowOfAny(LATE, ms('late_ms'), late));
+    await repeat(context, 'router killed', () => routerDies(stage), lateMs);
+    const lostOf = (lost: number[]): void =>
+      keep(rowOfAny('router killed and restarted within the lease', { name: 'lost', unit: 'packets' }, lost));
+    await repeat(context, 'router killed and restarted', () => routerRestarts(stage), lostOf);
+  });
+  // A path that fails again and again is damped, and a node whose offer ends so often rests: each death has its own lab.
+  const nodeDeath = (): ReturnType<typeof nodeDies> => onStage(context, nodeDies);
+  await repeat(context, 'node killed', nodeDeath, (deaths) => keep(rowsOfDeaths(deaths)));
 }

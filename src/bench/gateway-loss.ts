@@ -16,7 +16,8 @@ import { newestEvent, poll, waitForActive, waitForEvent } from '../lab/story-par
 import type { LoggedEvent, StoryContext } from '../lab/story-parts.js';
 import { LabStream } from '../lab/stream.js';
 import { LAN_INTERFACE, NODE_LAN_INTERFACE } from '../lab/topology.js';
-import { row } from './result.js';
+import { rowOfAny } from './parts.js';
+import type { Keep } from './parts.js';
 import type { BenchContext, Row } from './result.js';
 
 const RUNS = 10;
@@ -161,15 +162,14 @@ async function harmed(stage: Stage, seed: number): Promise<Sample> {
 }
 
 function rowsOf(how: string, samples: readonly Sample[]): Row[] {
-  const ms = (what: string, name: string, value: (sample: Sample) => number): Row =>
-    row('detour', `${what}, ${how}`, { name, unit: 'ms' }, samples.map(value));
+  const ms = (what: string, name: string, value: (sample: Sample) => number): Row[] =>
+    rowOfAny(`${what}, ${how}`, { name, unit: 'ms' }, samples.map(value));
   return [
-    ms('decision to lease confirmed', 'elect_ms', ({ electedMs }) => electedMs),
-    ms('decision to first packet through the node', 'elect_ms', ({ carriedMs }) => carriedMs),
-    ms('first RELEASE to node disarmed', 'disarm_ms', ({ disarmMs }) => disarmMs),
-    ms('first RELEASE to RELEASED known', 'disarm_ms', ({ releasedMs }) => releasedMs),
-    row(
-      'detour',
+    ...ms('decision to lease confirmed', 'elect_ms', ({ electedMs }) => electedMs),
+    ...ms('decision to first packet through the node', 'elect_ms', ({ carriedMs }) => carriedMs),
+    ...ms('first RELEASE to node disarmed', 'disarm_ms', ({ disarmMs }) => disarmMs),
+    ...ms('first RELEASE to RELEASED known', 'disarm_ms', ({ releasedMs }) => releasedMs),
+    ...rowOfAny(
       `RELEASEs until RELEASED known, ${how}`,
       { name: 'sent', unit: 'messages' },
       samples.map(({ releases }) => releases),
@@ -198,17 +198,19 @@ async function setUp(context: BenchContext): Promise<Stage> {
   return stage;
 }
 
-export async function losses(context: BenchContext): Promise<Row[]> {
+export async function losses(context: BenchContext, keep: Keep): Promise<void> {
   const stage = await setUp(context);
   const samples: { clean: Sample[]; harmed: Sample[] } = { clean: [], harmed: [] };
-  for (let index = 0; index < RUNS; index++) {
-    context.signal.throwIfAborted();
-    samples.clean.push(await cycle(stage));
-    samples.harmed.push(await harmed(stage, index + 1));
-    context.say(
-      `${index + 1}: without loss ${JSON.stringify(samples.clean.at(-1))}, with ${JSON.stringify(samples.harmed.at(-1))}`,
-    );
+  try {
+    for (let index = 0; index < RUNS; index++) {
+      context.signal.throwIfAborted();
+      samples.clean.push(await cycle(stage));
+      samples.harmed.push(await harmed(stage, index + 1));
+      context.say(
+        `${index + 1}: without loss ${JSON.stringify(samples.clean.at(-1))}, with ${JSON.stringify(samples.harmed.at(-1))}`,
+      );
+    }
+  } finally {
+    keep([...rowsOf('nothing lost', samples.clean), ...rowsOf(HARM_NAME, samples.harmed)]);
   }
-  await stage.rig.destroy();
-  return [...rowsOf('nothing lost', samples.clean), ...rowsOf(HARM_NAME, samples.harmed)];
 }

@@ -2,11 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { Interrupted, interruption } from '../lab/interruption.js';
+import { withCleanUp } from './clean-up.js';
 import { forward } from './forward.js';
 import { gateway } from './gateway.js';
 import { idle } from './idle.js';
 import { describeMachine } from './machine.js';
-import type { Bench, BenchContext, BenchReport, Measured } from './result.js';
+import type { Bench, BenchReport } from './result.js';
 import { start } from './start.js';
 import { renderResult } from './table.js';
 
@@ -15,35 +16,31 @@ const BENCHES: readonly Bench[] = [forward, idle, start, gateway];
 /** sysexits.h, and what `detour` uses, too. */
 const EXIT = { usage: 64, notPermitted: 77 };
 
-async function withCleanUp(signal: AbortSignal, run: (context: BenchContext) => Promise<Measured>): Promise<Measured> {
-  const undo: (() => void | Promise<void>)[] = [];
-  try {
-    return await run({
-      say: (text) => console.error(`  ${text}`),
-      defer: (action) => void undo.push(action),
-      signal,
-    });
-  } finally {
-    for (const action of undo.reverse()) {
-      try {
-        await action();
-      } catch (error) {
-        // What is left must still be undone.
-        console.error(`bench: cleaning up: ${String(error)}`);
-      }
-    }
-  }
+function write(report: BenchReport): string {
+  mkdirSync(OUTPUT, { recursive: true });
+  const file = `${OUTPUT}/${report.bench}.json`;
+  writeFileSync(file, JSON.stringify(report, null, 2) + '\n');
+  return file;
 }
 
-async function runOne(bench: Bench, signal: AbortSignal): Promise<void> {
-  console.error(`bench ${bench.name}`);
+/** @returns false: something is missing in it, as was said */
+async function runOne(bench: Bench, signal: AbortSignal): Promise<boolean> {
+  const { name } = bench;
+  console.error(`bench ${name}`);
   const machine = describeMachine();
-  const measured = await withCleanUp(signal, (context) => bench.run(context));
-  const report: BenchReport = { bench: bench.name, machine, rows: measured.rows };
-  mkdirSync(OUTPUT, { recursive: true });
-  const file = `${OUTPUT}/${bench.name}.json`;
-  writeFileSync(file, JSON.stringify(report, null, 2) + '\n');
-  console.log(`${renderResult(bench.name, machine, measured)}\n\nwritten: ${file}\n`);
+  const measured = await withCleanUp((defer) =>
+    bench.run({
+      say: (text) => console.error(`  ${text}`),
+      defer,
+      save: (rows) => void write({ bench: name, machine, rows, failures: ['not finished'] }),
+      signal,
+    }),
+  );
+  const { rows, failures = [] } = measured;
+  const file = write({ bench: name, machine, rows, failures });
+  console.log(`${renderResult(name, machine, measured)}\n\nwritten: ${file}\n`);
+  for (const failure of failures) console.error(`bench: ${name}: FAILED: ${failure}`);
+  return failures.length === 0;
 }
 
 async function main(names: readonly string[]): Promise<number> {
@@ -59,8 +56,13 @@ async function main(names: readonly string[]): Promise<number> {
   }
   const signal = interruption();
   try {
-    for (const bench of BENCHES) if (names.length === 0 || names.includes(bench.name)) await runOne(bench, signal);
-    return 0;
+    let complete = true;
+    for (const bench of BENCHES) {
+      if (names.length > 0 && !names.includes(bench.name)) continue;
+      complete = (await runOne(bench, signal)) && complete;
+      signal.throwIfAborted();
+    }
+    return complete ? 0 : 1;
   } catch (error) {
     const reason: unknown = signal.aborted ? signal.reason : error;
     console.error(`bench: ${messageOf(reason)}; cleaned up`);

@@ -19,12 +19,16 @@ export interface Ratio extends Summary {
 export interface BenchReport {
   bench: string;
   machine: Machine;
-  rows: Row[];
+  rows: readonly Row[];
+  /** What is missing, and why; empty: nothing. */
+  failures: readonly string[];
 }
 
 export interface Measured {
   ratios: Ratio[];
   rows: Row[];
+  /** Parts that failed, each with its reason: their rows are not there, or fewer. Absent: there are none. */
+  failures?: readonly string[];
   /** What a reader must know to judge the numbers, one line each. */
   notes: string[];
 }
@@ -33,6 +37,8 @@ export interface BenchContext {
   say(text: string): void;
   /** Runs at the end, also after a failure or Ctrl-C; the last one first. */
   defer(undo: () => void | Promise<void>): void;
+  /** Keeps what has been measured so far, should nothing follow. */
+  save(rows: readonly Row[]): void;
   /** Aborts on Ctrl-C, SIGTERM or a closed terminal: every wait and loop heeds it. */
   signal: AbortSignal;
 }
