@@ -5,9 +5,10 @@
  */
 import type { Config } from '../config/types.js';
 import { messageOf } from '../errors.js';
+import { linksByName } from './facts.js';
 import { fibIntent, probeIntents, wantedNeighbours } from './intents.js';
 import type { Inputs } from './intents.js';
-import type { KernelFib, PortStatus, ProbeIntent, TelemetrySource } from './ports.js';
+import type { GatewayEdge, KernelFib, PortStatus, ProbeIntent, TelemetrySource } from './ports.js';
 
 /** The controller, as seen from here. */
 export interface AheadHost {
@@ -16,6 +17,8 @@ export interface AheadHost {
   inputs(): Inputs;
   /** As the last pass found them. */
   ports(): readonly PortStatus[];
+  /** Gateways that nodes offer which may be elected next. */
+  candidates(): readonly GatewayEdge[];
   /** What this router needs on its own side for the nodes of `config`. */
   makeEdges(config: Config): Promise<unknown>;
   /** What could not be done, for the debug log. */
@@ -87,8 +90,13 @@ export class AheadOfPass {
   // ---------------------------------------------------------------- steps of the pass itself
 
   keepNeighbours(): void {
-    const { facts, peers } = this.#host.inputs();
-    this.#fib.keepNeighbours(wantedNeighbours(facts, peers));
+    const { facts, peers, view } = this.#host.inputs();
+    const links = linksByName(view);
+    const offered = this.#host.candidates().flatMap(({ ifname, node }) => {
+      const link = links.get(ifname);
+      return link?.ethernet ? [{ ifindex: link.ifindex, address: node }] : [];
+    });
+    this.#fib.keepNeighbours(wantedNeighbours(facts, peers, offered));
   }
 
   /** All of them as they are to be. */

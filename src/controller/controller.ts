@@ -111,6 +111,7 @@ export class Controller {
       config: () => this.#config,
       inputs: () => this.#inputs(),
       ports: () => this.#ports,
+      candidates: () => this.#desk?.candidates() ?? [],
       makeEdges: (wanted) => this.#makeEdges(wanted),
       onFault: (text) => this.#log('debug', text),
     });
@@ -138,6 +139,7 @@ export class Controller {
         onElected: (cause) => this.#follow(`gateway nodes: ${cause}`),
         onFault: (text) => this.#log('warn', text),
         onEdges: () => this.#sense(),
+        onUrgent: (untilUs) => this.#programmer.hold(untilUs),
       },
     );
   }

@@ -15,6 +15,7 @@ import {
   gatewayNeed,
   measuredPaths,
   nodesWithoutTraffic,
+  waitsForNode,
   workingFamilies,
   type NeedInputs,
 } from './gateway-need.js';
@@ -43,6 +44,8 @@ export interface DeskHost {
   onFault(text: string): void;
   /** An edge has been made, or could not be. */
   onEdges(): void;
+  /** Until then (or until it is told anew) an election needs the thread; in the past: it does not. */
+  onUrgent(untilUs: number): void;
 }
 
 export interface DeskPlanes {
@@ -57,6 +60,11 @@ export const RELEASE = 'gateway release';
 const MEASURED_INTERVAL_US = 1_000_000;
 /** From the start: links, leases and neighbours come in this time, and nobody is elected for their being late. */
 const STARTING_US = 3_000_000;
+/**
+ * A pass over all planes holds the thread for 5 to 10 ms, and what it does for traffic that has nowhere to go can wait
+ * until ACCEPT and the first replies have come; where they don't, for no longer than this.
+ */
+const URGENT_US = 50_000;
 /** Each round answers something that the round before has changed; more than these would be a quarrel. */
 const MAXIMUM_ROUNDS = 8;
 
@@ -77,6 +85,8 @@ export class GatewayDesk {
   #programmed = 0;
   readonly #startedUs: number;
   readonly #worked = new Set<Family>();
+  /** Since when traffic waits for an election; null: it does not. */
+  #urgentSinceUs: number | null = null;
   #cancelTimer: (() => void) | null = null;
   readonly #cancelStarting: () => void;
   #closed = false;
@@ -144,6 +154,7 @@ export class GatewayDesk {
     this.#noteTraffic();
     const intent = this.#intent(configured);
     if (!intent) return;
+    this.#tellUrgent(intent);
     try {
       this.channel.apply(intent);
     } catch (error) {
@@ -182,6 +193,13 @@ export class GatewayDesk {
       measured: measuredPaths(inputs),
       idle: [...this.#withoutTraffic].filter(([, change]) => change <= this.#programmed).map(([name]) => name),
     };
+  }
+
+  #tellUrgent({ active }: GatewayIntent): void {
+    const urgent = waitsForNode(active, this.#inputs()) && this.channel.peers().length > 0;
+    if (urgent === (this.#urgentSinceUs !== null)) return;
+    this.#urgentSinceUs = urgent ? this.#clock.nowUs() : null;
+    this.#host.onUrgent(this.#urgentSinceUs === null ? 0 : this.#urgentSinceUs + URGENT_US);
   }
 
   /** Traffic leaves a node that is not wanted any more as it leaves any uplink: not before another one works. */
@@ -225,19 +243,20 @@ export class GatewayDesk {
 
   /** Before anything is sent to the nodes of `config`. @returns problems */
   async makeEdges(config: Config): Promise<readonly string[]> {
-    const problems = await this.#edges?.make([...gatewayEdges(config), ...this.#beforehand()]);
+    const problems = await this.#edges?.make([...gatewayEdges(config), ...this.candidates()]);
     if (!this.#closed) this.#host.onEdges();
     return problems ?? [];
   }
 
-  #beforehand(): GatewayEdge[] {
+  /** Of nodes that may be elected next: made before they are needed. */
+  candidates(): GatewayEdge[] {
     const { gateways, mode } = this.#host.configured();
     return gateways && mode === 'active' ? candidateEdges(gateways, this.channel.status()) : [];
   }
 
   /** After a pass: the planes have dropped what was in none of these configurations. */
   async pruneEdges(...configs: Config[]): Promise<readonly string[]> {
-    return (await this.#edges?.prune([...configs.flatMap(gatewayEdges), ...this.#beforehand()])) ?? [];
+    return (await this.#edges?.prune([...configs.flatMap(gatewayEdges), ...this.candidates()])) ?? [];
   }
 
   /** What the engine may be told. */

@@ -99,6 +99,11 @@ function needOf(family: Family, inputs: NeedInputs): { role: ElectedNode['role']
   return { role, cause: 'elected before, and no uplink is judged yet' };
 }
 
+/** Of these families, one has no path that works: not by an uplink, nor by a node that is elected already. */
+export function waitsForNode(active: readonly Family[], { paths }: Pick<NeedInputs, 'paths'>): boolean {
+  return active.some((family) => !paths.some((path) => path.family === family && usableStates.has(path.state)));
+}
+
 function whyNot(family: Family, { configured, paths }: NeedInputs): string[] {
   const working = ownPaths(configured, paths).find((path) => path.family === family && usableStates.has(path.state));
   return working ? [`IPv${family}: ${working.uplink} is ${working.state}`] : [];

@@ -236,15 +236,20 @@ type Neighbour = GatewayProtocolIntent['peers'][number];
 
 /**
  * Gateways to keep resolved: of every path, also of those not in use, so that a failover finds a MAC.
- * @param peers gateway nodes that may be elected: then, too, the first probe must not wait for ARP
+ * @param peers gateway nodes, as their messages come
+ * @param offered what those who may be elected next offer as gateways: then, too, the first probe must not wait for ARP
  */
-export function wantedNeighbours(facts: readonly UplinkFacts[], peers: readonly Neighbour[] = []): Neighbour[] {
+export function wantedNeighbours(
+  facts: readonly UplinkFacts[],
+  peers: readonly Neighbour[] = [],
+  offered: readonly Neighbour[] = [],
+): Neighbour[] {
   const gateways = facts.flatMap(({ link, paths }) =>
     link?.ethernet
       ? paths.flatMap(({ gateway }) => (gateway ? [{ ifindex: link.ifindex, address: gateway }] : []))
       : [],
   );
-  const wanted = [...gateways, ...peers.slice(0, MAXIMUM_PEERS)];
+  const wanted = [...gateways, ...offered, ...peers.slice(0, MAXIMUM_PEERS)];
   return [...new Map(wanted.map((one) => [`${one.ifindex} ${one.address.toString()}`, one])).values()];
 }
 

@@ -32,8 +32,10 @@ export class Programmer {
   /** Asked for, but not before `#notBeforeUs`. */
   #wantedSoon = false;
   #notBeforeUs = 0;
+  #heldUntilUs = 0;
   #running: Promise<void> | null = null;
-  #cancelTimer: (() => void) | null = null;
+  #timer: { atUs: number; cancel: () => void } | null = null;
+  #failed = false;
   #retryUs = RETRY_FIRST_US;
   #closed = false;
   /** Passes finished since start. */
@@ -46,25 +48,47 @@ export class Programmer {
   /** Asks for a pass; many requests in one turn of the event loop are one pass. */
   request(urgency: Urgency = 'now'): void {
     if (this.#closed) return;
-    if (urgency === 'soon' && (this.#running || this.#options.clock.nowUs() < this.#notBeforeUs)) {
-      if (this.#wantedSoon) return;
-      this.#wantedSoon = true;
-      // While a pass runs, its end sees to it.
-      if (!this.#running) this.#wakeAt(this.#notBeforeUs);
-      return;
-    }
-    this.#wanted = true;
-    this.#running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
+    if (urgency === 'now') this.#wanted = true;
+    else this.#wantedSoon = true;
+    this.#follow();
+  }
+
+  /**
+   * No pass begins before then, whoever asks: what is urgent needs the thread. One that is under way goes on.
+   * @param untilUs of the clock; in the past: as soon as it is asked for
+   */
+  hold(untilUs: number): void {
+    this.#heldUntilUs = untilUs;
+    if (!this.#closed) this.#follow();
+  }
+
+  /** When a pass that was asked for may begin; null: none was. */
+  #dueUs(): number | null {
+    if (this.#wanted) return this.#heldUntilUs;
+    return this.#wantedSoon ? Math.max(this.#heldUntilUs, this.#notBeforeUs) : null;
+  }
+
+  #follow(): void {
+    const dueUs = this.#dueUs();
+    // While a pass runs, its end sees to it.
+    if (dueUs === null || this.#running) return;
+    if (this.#options.clock.nowUs() < dueUs) this.#wakeAt(dueUs);
+    else this.#running = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
   }
 
   async #run(): Promise<void> {
-    let problems: readonly string[] = [];
-    while (this.#wanted && !this.#closed) problems = await this.#pass();
+    // Asked for and held in the same turn, it waits.
+    while (this.#isDue() && !this.#closed) await this.#pass();
     this.#running = null;
-    this.#schedule(problems.length > 0);
+    this.#schedule();
   }
 
-  async #pass(): Promise<readonly string[]> {
+  #isDue(): boolean {
+    const dueUs = this.#dueUs();
+    return dueUs !== null && this.#options.clock.nowUs() >= dueUs;
+  }
+
+  async #pass(): Promise<void> {
     const { clock, reconcile, onProblems } = this.#options;
     // Whoever asked so far is served by this pass.
     this.#wanted = false;
@@ -78,27 +102,34 @@ export class Programmer {
     }
     const endUs = clock.nowUs();
     this.#notBeforeUs = endUs + Math.max(PAUSE_MIN_US, PAUSE_FACTOR * (endUs - startUs));
+    this.#failed = problems.length > 0;
     this.passes++;
     onProblems(problems);
-    return problems;
   }
 
-  #schedule(failed: boolean): void {
-    const delayUs = failed ? this.#retryUs : AUDIT_INTERVAL_US;
-    this.#retryUs = failed ? Math.min(this.#retryUs * 2, RETRY_MAX_US) : RETRY_FIRST_US;
+  #schedule(): void {
+    const delayUs = this.#failed ? this.#retryUs : AUDIT_INTERVAL_US;
+    this.#retryUs = this.#failed ? Math.min(this.#retryUs * 2, RETRY_MAX_US) : RETRY_FIRST_US;
     const dueUs = this.#options.clock.nowUs() + delayUs;
-    this.#wakeAt(this.#wantedSoon ? Math.min(dueUs, this.#notBeforeUs) : dueUs);
+    this.#wakeAt(Math.min(dueUs, this.#dueUs() ?? dueUs));
   }
 
   #wakeAt(atUs: number): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = this.#closed ? null : this.#options.clock.at(atUs, () => this.request());
+    if (this.#timer?.atUs === atUs) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (this.#closed) return;
+    const cancel = this.#options.clock.at(atUs, () => {
+      this.#timer = null;
+      this.request();
+    });
+    this.#timer = { atUs, cancel };
   }
 
   /** Waits for the pass that is under way; none starts afterwards. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#cancelTimer?.();
+    this.#timer?.cancel();
     await this.#running;
   }
 }

@@ -117,6 +117,8 @@ export class FakePlane implements ForwardingPlane {
 export class FakeFib implements KernelFib {
   current: KernelView;
   applied: FibIntent[] = [];
+  /** Those that are to be kept resolved. */
+  neighbours: Parameters<KernelFib['keepNeighbours']>[0] = [];
   #listener: Parameters<KernelFib['onChange']>[0] = () => undefined;
 
   constructor(view: KernelView) {
@@ -134,8 +136,9 @@ export class FakeFib implements KernelFib {
   view(): KernelView {
     return this.current;
   }
-  keepNeighbours(): void {
-    // Nothing is resolved here.
+  /** Nothing is resolved here. */
+  keepNeighbours(wanted: Parameters<KernelFib['keepNeighbours']>[0]): void {
+    this.neighbours = wanted;
   }
   applyFib(intent: FibIntent): Promise<FibReport> {
     this.applied.push(intent);

@@ -44,14 +44,17 @@ afterEach(() => controller.close());
 
 /** How much later than it is the controller takes it to be. */
 let lateUs = 0;
+/** It stands still while a test says so. */
+let frozenUs: number | null = null;
 const clock: Clock = {
   ...systemClock,
-  nowUs: () => systemClock.nowUs() + lateUs,
-  at: (atUs, callback) => systemClock.at(atUs - lateUs, callback),
+  nowUs: () => frozenUs ?? systemClock.nowUs() + lateUs,
+  at: (atUs, callback) => systemClock.at(atUs - lateUs, () => frozenUs ?? callback()),
 };
 
 async function start(configured = config()): Promise<void> {
   lateUs = 0;
+  frozenUs = null;
   controller = new Controller(configured, { plane, fib, telemetry, clock, gateways: channel, edges });
   await controller.start();
 }
@@ -71,9 +74,10 @@ const isAlive = (uplink: string): boolean =>
 
 /** Everything that was asked for so far has been programmed. */
 async function passed(): Promise<void> {
-  const before = fib.applied.length;
+  const before = plane.applied;
   controller.reconfigure(controller.configured);
-  await until(() => fib.applied.length > before, { what: 'a pass' });
+  // Not the kernel's routes: those of nodes are also written ahead of a pass.
+  await until(() => plane.applied !== before, { what: 'a pass' });
   await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -124,6 +128,36 @@ describe('a neighbour with cold standby', () => {
     telemetry.sample('gw-phone');
     expect(active()).toEqual(['gw-phone']);
     expect(isAlive('gw-phone')).toBe(true);
+  });
+
+  it('has the thread for itself until it answers: no pass over all planes begins', async () => {
+    await started();
+    const before = plane.applied;
+    frozenUs = clock.nowUs();
+    cut();
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(plane.applied).toBe(before);
+    // The kernel's routes do not wait: with the last link the kernel has lost its own.
+    expect(fib.applied.at(-1)!.paths.map(({ uplink }) => uplink)).toContain('gw-phone');
+    telemetry.sample('gw-phone');
+    await until(() => plane.applied !== before, { what: 'a pass' });
+  });
+
+  it('delays no pass where there is nobody to elect', async () => {
+    await started();
+    channel.obliging = false;
+    channel.heard = [];
+    const before = plane.applied;
+    frozenUs = clock.nowUs();
+    cut();
+    await until(() => plane.applied !== before, { what: 'a pass' });
+  });
+
+  it('is asked for its MAC beforehand, by the address that it offers', async () => {
+    const families = [{ family: 4, gateway: '10.0.2.9' }];
+    channel.offer = [{ name: 'phone', state: 'offered', rank: 1, interface: 'eth2', offer: { families } } as never];
+    await started();
+    expect(fib.neighbours.map(({ ifindex, address }) => `${ifindex} ${address.toString()}`)).toContain('2 10.0.2.9');
   });
 
   it('is left when the uplink has come back, told so only when no plane sends to it, and then no uplink any more', async () => {

@@ -101,6 +101,29 @@ describe('the programmer', () => {
     await settled(2);
   });
 
+  test('begins no pass while it is held, also one that was asked for in the same turn before, and then one for all', async () => {
+    const { clock, under, settled } = programmer(async () => []);
+    under.request('soon');
+    under.request();
+    under.hold(50_000);
+    await until(() => clock.timers.length === 1, { what: 'the end of the hold awaited' });
+    under.request();
+    expect([under.passes, clock.timers.map(({ atUs }) => atUs)]).toEqual([0, [50_000]]);
+    clock.timeUs = 50_000;
+    clock.timers.splice(0)[0]!.callback();
+    await settled(1);
+  });
+
+  test('begins at once what waited for the end of a hold that ends early', async () => {
+    const { clock, under, settled } = programmer(async () => []);
+    under.hold(50_000);
+    under.request('soon');
+    expect(clock.timers.map(({ atUs }) => atUs)).toEqual([50_000]);
+    under.hold(0);
+    await settled(1);
+    expect(clock.timeUs).toBe(0);
+  });
+
   test('takes what a pass throws for a problem', async () => {
     const { under, settled, heard } = programmer(async () => {
       throw new Error('netlink is gone');
