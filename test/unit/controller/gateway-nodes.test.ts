@@ -150,6 +150,7 @@ describe('a neighbour with cold standby', () => {
     const before = plane.applied;
     frozenUs = clock.nowUs();
     cut();
+    controller.reconfigure(controller.configured);
     await until(() => plane.applied !== before, { what: 'a pass' });
   });
 
