@@ -1,6 +1,7 @@
 /** Which node is elected, and when another one takes its place: docs/gateway-protocol.md, sections 6.1 and 6.2. */
 import { describe, expect, it } from 'vitest';
 import type { Offer } from '../../../src/gateway/wire/types.js';
+import type { Family } from '../../../src/net/ip-address.js';
 import type { RouterPolicy } from '../../../src/gateway/router/types.js';
 import { familiesOf, MS, nodeId, RouterWorld, SECOND, SELF } from './router-world.js';
 
@@ -163,6 +164,16 @@ describe('roles', () => {
     expect(world.last('b').message).toMatchObject({ lease: { role: 'active' }, want: { families: [6] } });
   });
 
+  it('stay where they are while no path works, whoever comes first by the policy program', () => {
+    const world = new RouterWorld(['a', 'b', 'c'], { maximumElected: 2 }).send({ type: 'preference', order: ['b'] });
+    world.need([4]);
+    for (const name of ['b', 'c', 'a']) world.advertise(name).answer(name).measure(name, 'bad');
+    world.measure('c', 'bad').measure('a', 'bad');
+    const sent = world.sent.length;
+    world.send({ type: 'tick' }).send({ type: 'tick' });
+    expect(world.sent.length).toBe(sent);
+  });
+
   it('are standby for one node while a warm one is wanted, and change to active by RENEW', () => {
     const world = new RouterWorld(['a', 'b'], { maximumElected: 2 }).advertise('a').advertise('b').need([], [4, 6]);
     expect(world.answer('a').elected).toMatchObject([{ pairing: 'a', role: 'standby' }]);
@@ -270,6 +281,72 @@ describe('a better node', () => {
     const world = incumbent().advertise('a').operator('release', 'b');
     expect([world.stateOf('a'), world.stateOf('b')]).toEqual(['electing', 'leaving']);
     expect(world.operator('auto', 'b').view('b').operator).toBeNull();
+  });
+});
+
+describe('a node whose path was found bad', () => {
+  const cheap = { cost };
+  const dear = { cost: { ...cost, preference: 5 } };
+  const PATIENCE = { switchAfterUs: 2 * SECOND };
+  /** `b` is elected, `a` boasts. */
+  const boasted = (families: Family[] = [4]): RouterWorld =>
+    new RouterWorld(['a', 'b'], PATIENCE)
+      .advertise('b', dear)
+      .need(families)
+      .answer('b')
+      .measure('b', 'good')
+      .advertise('a', cheap);
+  const tried = (world: RouterWorld): RouterWorld => {
+    while (world.stateOf('a') !== 'elected') world.live(100 * MS, ['a', 'b'], ['b']);
+    return world;
+  };
+  const dismissed = (world: RouterWorld): RouterWorld => {
+    expect(world.stateOf('a')).toBe('leaving');
+    world.left('a');
+    expect(world.last('a').message).toMatchObject({ type: 'release', reason: { code: 'path-fails' } });
+    return world.answer('a');
+  };
+
+  it('rests when it has to go for a better one, and twice as long when it is tried and found bad again', () => {
+    const world = boasted();
+    for (const restS of [5, 10, 20]) {
+      dismissed(tried(world).measure('a', 'bad'));
+      expect(world.view('a')).toMatchObject({
+        state: 'resting',
+        cause: 'released: b is better: its path was found bad',
+        restUntilUs: world.nowUs + restS * SECOND,
+      });
+      world.live(restS * SECOND - 1, ['a', 'b'], ['b']);
+      expect(world.stateOf('a')).toBe('resting');
+    }
+  });
+
+  it('rests no longer than before when it has done without failure for as long as the longest rest', () => {
+    const world = boasted();
+    dismissed(tried(world).measure('a', 'bad'));
+    tried(world).live(85 * SECOND, ['a', 'b']);
+    expect(world.view('a').lease?.role).toBe('active');
+    dismissed(world.measure('a', 'bad').live(100 * MS, ['b']));
+    expect(world.view('a')).toMatchObject({ state: 'resting', restUntilUs: world.nowUs + 5 * SECOND });
+  });
+
+  it('rests when that was so in one family only, and the other one has both', () => {
+    const world = dismissed(
+      tried(boasted([4, 6]))
+        .measure('a', 'bad', [6])
+        .measure('a', 'bad', [6]),
+    );
+    expect(world.stateOf('a')).toBe('resting');
+  });
+
+  it('rests when nothing is needed any more, but not when it works in one family', () => {
+    for (const [bad, after] of [
+      [[4, 6], 'resting'],
+      [[6], 'offered'],
+    ] as const) {
+      const world = new RouterWorld(['a']).elect('a', [4, 6]).measure('a', 'bad', bad).need([]).left('a').answer('a');
+      expect(world.stateOf('a')).toBe(after);
+    }
   });
 });
 

@@ -8,6 +8,8 @@ export interface Criterion {
   why: string;
   /** A better one takes over at once, without the wait of `switchAfterUs`. */
   decisive: boolean;
+  /** Who has to go for being worse by it has failed: it rests. */
+  failure?: true;
   /** Less is better. */
   score: (entry: NodeEntry) => number | string;
 }
@@ -23,7 +25,12 @@ export function criteriaOf(state: RouterState): Criterion[] {
     { why: 'not asked for by hand', decisive: true, score: ({ operator }) => (operator?.what === 'elect' ? 0 : 1) },
     { why: 'offers less of what is needed', decisive: true, score: (entry) => -count(entry, active) },
     { why: 'offers less of what is kept ready', decisive: true, score: (entry) => -count(entry, standby) },
-    { why: 'its path was found bad', decisive: true, score: (entry) => badFamilies(entry, [...active, ...standby]) },
+    {
+      why: 'its path was found bad',
+      decisive: true,
+      failure: true,
+      score: (entry) => badFamilies(entry, [...active, ...standby]),
+    },
     {
       why: 'the policy program prefers another',
       decisive: false,

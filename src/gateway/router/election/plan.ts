@@ -80,16 +80,20 @@ function pickBest({ state, need, needed }: Context, ranked: readonly NodeEntry[]
 const serves = (entry: NodeEntry, family: Family): boolean =>
   offeredFamilies(entry).includes(family) && measuredState(entry, family) !== 'bad';
 
-/** Hysteresis: who is elected keeps its place unless the other is better by what counts at once, or for long enough. */
+/**
+ * Hysteresis: who is elected keeps its place unless the other is better by what counts at once, or for long enough.
+ * @returns best first, like `ideal`
+ */
 function holdOn(context: Context, ranked: readonly NodeEntry[], ideal: readonly NodeEntry[]): NodeEntry[] {
   const challengers = ideal.filter((entry) => !isIncumbent(entry)).length;
   const displaced = ranked.filter((entry) => isIncumbent(entry) && !ideal.includes(entry)).slice(0, challengers);
-  return ideal.map((entry) => {
+  const chosen = ideal.map((entry) => {
     if (isIncumbent(entry)) return entry;
     const incumbent = displaced.pop();
     if (!incumbent || mayTakeOver(context, entry, incumbent, true)) return entry;
     return incumbent;
   });
+  return ranked.filter((entry) => chosen.includes(entry));
 }
 
 /** @param covers the other was picked although it ranks behind: for a family that nobody else has */

@@ -157,6 +157,12 @@ export function lose(work: Work, entry: NodeEntry, reason: Reason): void {
   if (lease !== null) release(work, rested, lease, reason);
 }
 
+/** Traffic has left it: what it was asked to leave for says whether it rests. */
+export function letGo(work: Work, entry: NodeEntry, held: HeldLease, reason: Reason): void {
+  if (reason.code === 'path-fails') lose(work, entry, reason);
+  else release(work, entry, held, reason);
+}
+
 /** The lease is over on both sides, or as good as. */
 export function end(work: Work, entry: NodeEntry, cause: string, change: Partial<NodeEntry> = {}): void {
   const over = { lease: null, pending: null, badSinceUs: null, betterSinceUs: null, measured: [] };

@@ -56,15 +56,21 @@ function dismiss(work: Work, entry: NodeEntry, need: Need, plan: Plan): void {
   }
 }
 
-/** Why it is not wanted any more: what RELEASE and the event say. */
+/** Why it is not wanted any more: what RELEASE and the event say. One whose path does not work rests after it. */
 function dismissal(work: Work, entry: NodeEntry, need: Need, plan: Plan): Reason {
   const excluded = exclusionOf(work.state, entry);
   if (excluded) return reasonOf(excluded.code, excluded.why);
-  if (neededFamilies(need).length === 0) return reasonOf('re-established', need.cause);
+  const fails = entry.badSinceUs !== null;
+  if (neededFamilies(need).length === 0) {
+    return fails
+      ? reasonOf('path-fails', 'not needed, and its path was found bad')
+      : reasonOf('re-established', need.cause);
+  }
   const [best] = plan.chosen;
   if (!best) return reasonOf('nothing-offered', 'offers nothing that is needed');
-  const found = difference(criteriaOf(work.state), entry, best);
-  return reasonOf('other-is-better', `${best.pairing} is better${found ? `: ${found.criterion.why}` : ''}`);
+  const worse = difference(criteriaOf(work.state), entry, best)?.criterion;
+  const code = fails || worse?.failure ? 'path-fails' : 'other-is-better';
+  return reasonOf(code, `${best.pairing} is better${worse ? `: ${worse.why}` : ''}`);
 }
 
 /** Families leave a node before another one gets them. */

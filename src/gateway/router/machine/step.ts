@@ -11,7 +11,7 @@ import type { MeasuredPath, RouterAction, RouterEvent } from '../types.js';
 import { takeAnswer } from './answers.js';
 import { deadlineOf } from './deadline.js';
 import { expire } from './expire.js';
-import { release } from './lease.js';
+import { letGo, release } from './lease.js';
 import { takeAdvertise, takeWithdraw } from './offer.js';
 import { tell } from './outputs.js';
 import { restore, takeOperator, takePairings } from './pairings.js';
@@ -142,7 +142,7 @@ function judgePaths(work: Work): void {
 function takeLeft(work: Work, pairing: string): void {
   const entry = work.entry(pairing);
   const reason = entry?.lease?.reason;
-  if (entry?.state === 'leaving' && entry.lease && reason) release(work, entry, entry.lease, reason);
+  if (entry?.state === 'leaving' && entry.lease && reason) letGo(work, entry, entry.lease, reason);
 }
 
 function stop(work: Work, reason: Reason): void {
