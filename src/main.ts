@@ -5,6 +5,7 @@
 import { setPriority } from 'node:os';
 import { listen } from './api/listen.js';
 import type { ApiListeners } from './api/listen.js';
+import { reloading } from './cli/foreground.js';
 import { GATEWAYS_DEFAULTS } from './config/defaults.js';
 import { checkInterfaces, ConfigError, describeDiff, diffConfigs, formatProblem, loadConfig } from './config/index.js';
 import type { Config, LoadedConfig } from './config/index.js';
@@ -158,22 +159,6 @@ function whatBecame(config: Config | null): string {
 }
 
 const ignore = (): void => undefined;
-
-/** Requests that come before `begin` are one request at `begin`: unheard, SIGHUP would end the process. */
-function reloading(reloadNow: () => void): { request: () => void; begin: () => void } {
-  let begun = false;
-  let wanted = false;
-  return {
-    request: () => {
-      if (begun) reloadNow();
-      else wanted = true;
-    },
-    begin: () => {
-      begun = true;
-      if (wanted) reloadNow();
-    },
-  };
-}
 
 const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 

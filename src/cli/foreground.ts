@@ -22,11 +22,13 @@ export function endAnyway(): void {
   setTimeout(() => process.exit(), LEFT_OPEN_MS).unref();
 }
 
+type StopSignal = 'SIGTERM' | 'SIGINT' | 'SIGHUP';
+
 /** SIGTERM or SIGINT ends cleanly, however often it is told. A second Ctrl-C ends at once: the next start cleans up. */
-export function stopSignal(): Promise<string> {
+export function stopSignal(signals: readonly StopSignal[] = ['SIGTERM', 'SIGINT']): Promise<string> {
   return new Promise((resolve) => {
     let asked = false;
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    for (const signal of signals) {
       process.on(signal, () => {
         if (asked && signal === 'SIGINT') process.exit(1);
         asked = true;
@@ -34,4 +36,20 @@ export function stopSignal(): Promise<string> {
       });
     }
   });
+}
+
+/** Requests that come before `begin` are one request at `begin`: unheard, SIGHUP would end the process. */
+export function reloading(reloadNow: () => void): { request: () => void; begin: () => void } {
+  let begun = false;
+  let wanted = false;
+  return {
+    request: () => {
+      if (begun) reloadNow();
+      else wanted = true;
+    },
+    begin: () => {
+      begun = true;
+      if (wanted) reloadNow();
+    },
+  };
 }

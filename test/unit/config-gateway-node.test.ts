@@ -1,7 +1,7 @@
 /** The configuration of a gateway node: what it means, what is refused, and that its page is made from its schema. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { defaultNodeConfig, parseNodeConfig } from '../../src/config/gateway-node/index.js';
+import { changeNode, defaultNodeConfig, parseNodeConfig } from '../../src/config/gateway-node/index.js';
 import { gatewayNodeSchema } from '../../src/config/gateway-node/schema.js';
 import { formatProblem } from '../../src/config/index.js';
 import { referenceTable } from '../../src/config/reference.js';
@@ -59,6 +59,7 @@ describe('a configuration of a node', () => {
       backhaul: { interface: null, targets: [], intervalMs: 1000, timeoutMs: 1000, failAfter: 3 },
       cost: { preference: 100, metered: false, budget: null },
       slots: 1,
+      advertiseFamily: 6,
       stateDirectory: '/var/lib/detour',
     });
   });
@@ -71,6 +72,7 @@ backhaul: {interface: wwan0, targets: [192.0.2.53, '[2001:db8::53]:53'], interva
 capacity: {down_kbps: 50000}
 cost: {preference: 10, metered: true, budget: {bytes: 1.5 GiB, per: day}}
 battery: {minimum_percent: 0}
+advertise_family: ipv4
 ipv6: {routed_prefixes: ['2001:db8:1::/56']}
 `);
     expect(config).toMatchObject({
@@ -81,6 +83,7 @@ ipv6: {routed_prefixes: ['2001:db8:1::/56']}
       capacity: { downKbps: 50_000, upKbps: 0 },
       cost: { preference: 10, metered: true, budget: { bytes: 1_610_612_736n, per: 'day' } },
       minimumBatteryPercent: 0,
+      advertiseFamily: 4,
     });
     expect(config.backhaul.targets.map(({ kind, address, port }) => `${kind} ${address.toString()} ${port}`)).toEqual([
       'tcp 192.0.2.53 443',
@@ -116,5 +119,38 @@ ipv6: {routed_prefixes: ['2001:db8:1::/56']}
     expect(problems).toHaveLength(1);
     if (typeof expected === 'string') expect(problems[0]).toBe(expected);
     else expect(problems[0]).toMatch(expected);
+  });
+});
+
+describe('another configuration for a node that runs', () => {
+  const running = configOf(`
+name: phone
+backhaul: {interface: wwan0, targets: [192.0.2.53]}
+ipv6: {routed_prefixes: ['2001:db8:1::/56']}
+`);
+
+  it('that says the same in other words changes nothing', () => {
+    const same = configOf(`
+ipv6: {routed_prefixes: ['2001:db8:1:0::/56']}
+backhaul: {targets: ['192.0.2.53:443'], interface: wwan0}
+name: phone
+slots: 1
+`);
+    expect(changeNode(running, same)).toEqual({ config: running, changed: [], restart: [] });
+  });
+
+  it('holds, with the keys that mean something else by now', () => {
+    const wanted = configOf('slots: 3\nbattery: {minimum_percent: 5}\n');
+    const { config, changed, restart } = changeNode(running, wanted);
+    expect(config).toEqual(wanted);
+    expect(changed).toEqual(['name', 'backhaul', 'battery.minimum_percent', 'slots', 'ipv6.routed_prefixes']);
+    expect(restart).toEqual([]);
+  });
+
+  it('waits for a restart with its state directory and its family', () => {
+    const wanted = configOf('slots: 2\nstate_directory: /srv/detour\nadvertise_family: ipv4\n');
+    const { config, changed, restart } = changeNode(defaultNodeConfig(), wanted);
+    expect(config).toEqual({ ...defaultNodeConfig(), slots: 2 });
+    expect([changed, restart]).toEqual([['slots'], ['advertise_family', 'state_directory']]);
   });
 });

@@ -11,6 +11,7 @@ export const NODE_DEFAULTS = {
   minimum_percent: 20,
   slots: 1,
   advertise_interval_ms: 1000,
+  advertise_family: 'ipv6',
   maximum_lease_ms: 60_000,
   state_directory: GATEWAYS_DEFAULTS.state_directory,
   log_level: LOG_LEVEL_DEFAULT,

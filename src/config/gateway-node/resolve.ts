@@ -30,6 +30,7 @@ export function resolveNode(draft: FileDraft, run: Resolving): GatewayNodeConfig
     slots: draft.slots ?? NODE_DEFAULTS.slots,
     routedPrefixes: resolvePrefixes(draft.ipv6?.routed_prefixes ?? [], run),
     advertiseIntervalMs: draft.advertise_interval_ms ?? NODE_DEFAULTS.advertise_interval_ms,
+    advertiseFamily: (draft.advertise_family ?? NODE_DEFAULTS.advertise_family) === 'ipv4' ? 4 : 6,
     maximumLeaseMs: draft.maximum_lease_ms ?? NODE_DEFAULTS.maximum_lease_ms,
     stateDirectory: draft.state_directory ?? NODE_DEFAULTS.state_directory,
     log: { level: draft.log?.level ?? NODE_DEFAULTS.log_level },

@@ -180,6 +180,14 @@ export const gatewayNodeSchema = mapping(
         description: 'Time from one advertisement to the next, at most.',
       }),
     ),
+    advertise_family: optional(
+      oneOf(['ipv6', 'ipv4'], {
+        default: NODE_DEFAULTS.advertise_family,
+        description:
+          'By which one offers are made where this node has both; where it has one, by that. `ipv4` for a router that has ' +
+          'IPv6 turned off. It says nothing of the traffic that is carried. A change needs a restart.',
+      }),
+    ),
     maximum_lease_ms: optional(
       milliseconds({
         minimum: LIMITS.leaseMs,
@@ -195,7 +203,7 @@ export const gatewayNodeSchema = mapping(
         'x-expected': 'an absolute path',
         maxLength: 1024,
         default: NODE_DEFAULTS.state_directory,
-        description: "Keys of the routers, this machine's identity, bytes carried.",
+        description: "Keys of the routers, this machine's identity, bytes carried. A change needs a restart.",
       }),
     ),
     log: optional(

@@ -24,6 +24,8 @@ export interface GatewayNodeConfig {
   /** Prefixes of the clients that the node's own network routes to it: nothing is translated for them. */
   routedPrefixes: Prefix[];
   advertiseIntervalMs: number;
+  /** By which offers are made on a link that has both. */
+  advertiseFamily: 4 | 6;
   maximumLeaseMs: number;
   stateDirectory: string;
   log: { level: 'debug' | 'info' | 'warn' | 'error' };

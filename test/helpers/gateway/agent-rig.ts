@@ -36,6 +36,7 @@ interface Applying {
 export class AgentRig {
   readonly clock = new ManualClock();
   readonly agent: NodeAgent;
+  readonly config: GatewayNodeConfig;
   readonly sent: OutgoingMessage[] = [];
   readonly log: string[] = [];
   readonly carried: BudgetRecord[] = [];
@@ -57,8 +58,9 @@ export class AgentRig {
   #order = 1n << 32n;
 
   constructor(config: Partial<GatewayNodeConfig> = {}, { budget = null }: { budget?: BudgetRecord | null } = {}) {
+    this.config = { ...defaultNodeConfig(), interfaces: ['lan0', 'shed0'], ...config };
     const options = {
-      config: { ...defaultNodeConfig(), interfaces: ['lan0', 'shed0'], ...config },
+      config: this.config,
       self: testId('node'),
       epoch: EPOCH,
       seed: 1,

@@ -33,7 +33,7 @@ const logged: string[] = [];
 const arming = openArming({
   stateDirectory: settings.stateDirectory,
   backhaul: () => settings.backhaul,
-  routedPrefixes: (settings.routedPrefixes ?? []).map((text) => Prefix.parse(text)),
+  routedPrefixes: () => (settings.routedPrefixes ?? []).map((text) => Prefix.parse(text)),
   log: (text) => logged.push(text),
   ...(settings.forceForwarding === undefined ? {} : { forceForwarding: settings.forceForwarding }),
 });

@@ -50,6 +50,10 @@ class AgentProcess {
     return this.#process.exitCode;
   }
 
+  reload(): void {
+    this.#process.kill('SIGHUP');
+  }
+
   kill(): void {
     this.#process.kill('SIGKILL');
   }
@@ -176,6 +180,34 @@ describe('an agent that is elected', () => {
     expect(world.seenFrom(ROUTER[4])).toBe(NODE[4]);
     await until(() => world.snapshot() === found, { what: 'the machine as it was found' });
     expect(world.isSilent(ROUTER[4])).toBe(true);
+  });
+
+  test('reads its configuration again at SIGHUP and goes on serving; one that is wrong changes nothing', async () => {
+    const agent = new AgentProcess();
+    await elect();
+    const reloaded = async (line: RegExp): Promise<void> => {
+      agent.reload();
+      await until(() => line.test(agent.log), { what: `${line} in the log` });
+      expect(world.seenFrom(ROUTER[4])).toBe(NODE[4]);
+    };
+    const before = router.received.length;
+    configure('cost: {preference: 7}\n');
+    await reloaded(/ info reloaded \S+gateway\.yaml: cost$/m);
+    await until(
+      () =>
+        router.received
+          .slice(before)
+          .some(({ message }) => message.type === 'advertise' && message.cost?.preference === 7),
+      { what: 'the new preference' },
+    );
+    expect((await heard('advertise', router.received.length)).message.lease).toMatchObject({ number: 1n });
+
+    configure('cost: {preference: dear}\n');
+    await reloaded(/ error not reloaded, the running configuration stays: .*: cost\.preference: /);
+    writeFileSync(configFile(), `interfaces: [lan.7]\nstate_directory: ${world.stateDirectory}/other\n`);
+    await reloaded(/ warn state_directory: as before until a restart$/m);
+    expect(await agent.end('SIGTERM')).toBe(0);
+    expect(world.snapshot()).toBe(found);
   });
 
   test('withdraws and puts everything back at SIGTERM', async () => {

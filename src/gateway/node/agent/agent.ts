@@ -8,7 +8,7 @@ import { IpAddress } from '../../../net/ip-address.js';
 import type { Origin, OutgoingMessage, ReceivedMessage } from '../../link/types.js';
 import { MULTICAST_GROUP, type MachineId, type Reason } from '../../wire/types.js';
 import { initialNode, isStopped, leaseViews, nextDeadlineUs, step, type NodeState } from '../machine.js';
-import type { LeaseView, NodeAction, NodeCondition, NodeEvent, NodeRecord } from '../types.js';
+import type { LeaseView, NodeAction, NodeCondition, NodeEvent, NodePolicy, NodeRecord } from '../types.js';
 import { Applier, type Wanted } from './applier.js';
 import { ByteBudget, type BudgetRecord } from './budget.js';
 import { addressed, conditionOf } from './condition.js';
@@ -46,6 +46,7 @@ export class NodeAgent {
   readonly #routers = new KnownRouters();
   readonly #applier: Applier;
   readonly #startedMs: number;
+  #config: GatewayNodeConfig;
   #state: NodeState;
   #condition: NodeCondition;
   #interfaces: LocalInterface[] = [];
@@ -62,8 +63,9 @@ export class NodeAgent {
   #closed = false;
 
   constructor(options: AgentOptions, ports: AgentPorts) {
-    const { config, self, epoch, seed } = options;
+    const { config, epoch, seed } = options;
     this.#options = options;
+    this.#config = config;
     this.#ports = ports;
     this.#startedMs = ports.clock.wallMs();
     this.#budget = new ByteBudget(config.cost.budget, options.budget, this.#startedMs);
@@ -71,14 +73,18 @@ export class NodeAgent {
       (wanted) => this.#apply(wanted),
       (version, problem) => this.#applied(version, problem),
     );
-    const policy = {
-      self,
-      slots: config.slots,
-      advertiseIntervalUs: config.advertiseIntervalMs * 1000,
-      maximumLeaseUs: config.maximumLeaseMs * 1000,
-    };
-    this.#state = initialNode({ policy, epoch, seed });
+    this.#state = initialNode({ policy: this.#policy(), epoch, seed });
     this.#condition = this.#conditionNow();
+  }
+
+  #policy(): NodePolicy {
+    const { slots, advertiseIntervalMs, maximumLeaseMs } = this.#config;
+    return {
+      self: this.#options.self,
+      slots,
+      advertiseIntervalUs: advertiseIntervalMs * 1000,
+      maximumLeaseUs: maximumLeaseMs * 1000,
+    };
   }
 
   /** Begins to offer as soon as what an earlier run left has been put back. */
@@ -91,6 +97,15 @@ export class NodeAgent {
     this.#observe();
     this.#pairingsChanged();
     this.#observeLater();
+  }
+
+  /** Another configuration from now on. Leases go on, as far as what they rest on is still there. */
+  configure(config: GatewayNodeConfig): void {
+    this.#config = config;
+    this.#budget.configure(config.cost.budget);
+    this.#dispatch({ type: 'configure', policy: this.#policy() });
+    this.#observe();
+    this.#applyAgain();
   }
 
   receive(received: ReceivedMessage): void {
@@ -122,7 +137,7 @@ export class NodeAgent {
 
   /** Where routers are, as far as it is known. */
   interfaceNames(): readonly string[] {
-    return this.#options.config.interfaces ?? this.#interfaces.map(({ ifname }) => ifname);
+    return this.#config.interfaces ?? this.#interfaces.map(({ ifname }) => ifname);
   }
 
   leases(): LeaseView[] {
@@ -203,17 +218,21 @@ export class NodeAgent {
     const waysOut = JSON.stringify(this.#ports.backhaul.interfaces());
     if (waysOut === this.#waysOut) return;
     this.#waysOut = waysOut;
+    this.#applyAgain();
+  }
+
+  #applyAgain(): void {
     if (this.#wanted && this.#wanted.leases.length > 0) this.#applier.request(this.#wanted);
   }
 
   #chooseInterfaces(): void {
-    const { config, waysOut } = this.#options;
+    const { interfaces } = this.#config;
     const present = this.#ports.machine.interfaces();
-    const choice = config.interfaces
-      ? { names: config.interfaces }
+    const choice = interfaces
+      ? { names: interfaces }
       : chooseInterfaces(
           present,
-          waysOut(),
+          this.#options.waysOut(),
           this.#interfaces.map(({ ifname }) => ifname),
         );
     const names = 'names' in choice ? choice.names : [];
@@ -226,7 +245,7 @@ export class NodeAgent {
     const { backhaul, machine, clock, ownRouter } = this.#ports;
     const upstream = [...this.#routers.through(backhaul.gateways()), ...ownRouter.upstream()];
     return conditionOf({
-      config: this.#options.config,
+      config: this.#config,
       hostname: this.#options.hostname,
       interfaces: this.#interfaces,
       interfaceProblem: this.#interfaceProblem,
@@ -271,8 +290,10 @@ export class NodeAgent {
     const { link } = this.#ports;
     const { to, message } = outgoing;
     if (to === null && (!('families' in message) || this.#interfaces.length < 2)) return link.send(outgoing);
+    const { advertiseFamily: preferred } = this.#config;
     const everybody = this.#interfaces.map(({ ifindex, ifname, addresses }): Origin => {
-      return { ifindex, ifname, address: GROUPS[addresses[6] ? 6 : 4] };
+      const family = addresses[preferred] ? preferred : preferred === 6 ? 4 : 6;
+      return { ifindex, ifname, address: GROUPS[family] };
     });
     for (const target of to === null ? everybody : [to]) {
       const local = this.#interfaces.find(({ ifindex }) => ifindex === target.ifindex);

@@ -12,7 +12,7 @@ export interface BudgetRecord {
 const MAXIMUM_DIGITS = 20;
 
 export class ByteBudget {
-  readonly #budget: NodeBudget | null;
+  #budget: NodeBudget | null;
   #record: BudgetRecord;
   /** Last reading of each pairing's counters. */
   readonly #seen = new Map<string, bigint>();
@@ -22,6 +22,11 @@ export class ByteBudget {
     this.#budget = budget;
     const period = this.#periodOf(wallMs);
     this.#record = kept?.period === period ? kept : { period, bytes: 0n };
+  }
+
+  /** What was carried counts on, unless it is counted by another kind of period from now on. */
+  configure(budget: NodeBudget | null): void {
+    this.#budget = budget;
   }
 
   get record(): BudgetRecord {

@@ -1,6 +1,6 @@
 /** The node agent. */
 export { NodeAgent, type AgentOptions } from './agent.js';
-export { runNode, type RunNodeOptions } from './open.js';
+export { runNode, type RunningNode, type RunNodeOptions } from './open.js';
 export type { Log, LogLevel } from './ports.js';
 export { showPlan } from './plan.js';
 export { readStatusFile, statusFileOf } from './status-file.js';

@@ -18,7 +18,7 @@ import type { Log, OwnRouterPort } from './ports.js';
 import { readPower } from './power.js';
 import { statusWriter } from './status-file.js';
 import type { AgentStatus } from './status.js';
-import { openWaysOut, waysOutOf } from './ways-out.js';
+import { openChangeableWaysOut, waysOutOf } from './ways-out.js';
 
 export interface RunNodeOptions {
   config: GatewayNodeConfig;
@@ -29,8 +29,14 @@ export interface RunNodeOptions {
   /** Resolves with what asked for the end. */
   untilStopped: Promise<string>;
   onReady: () => void;
+  onStarted?: (node: RunningNode) => void;
+}
+
+export interface RunningNode {
   /** For a status line; asked for as often as somebody looks. */
-  onStarted?: (status: () => AgentStatus) => void;
+  status(): AgentStatus;
+  /** What `changeNode` says that can be changed: another state directory would change nothing. */
+  configure(config: GatewayNodeConfig): void;
 }
 
 /**
@@ -53,7 +59,7 @@ async function runLocked(options: RunNodeOptions): Promise<void> {
   const { stateDirectory } = config;
   const pairings = openPairings({ stateDirectory, side: 'routers' });
   const budget = budgetWriter(stateDirectory, clock, log);
-  const agent = assemble(
+  const { agent, configure } = assemble(
     options,
     pairings,
     (record) => budget.keep(record),
@@ -63,7 +69,7 @@ async function runLocked(options: RunNodeOptions): Promise<void> {
   try {
     tellPairings(pairings, log);
     agent.start();
-    options.onStarted?.(() => agent.status());
+    options.onStarted?.({ status: () => agent.status(), configure });
     options.onReady();
     const reason = await options.untilStopped;
     log('info', `ending: ${reason}`);
@@ -78,21 +84,26 @@ async function runLocked(options: RunNodeOptions): Promise<void> {
 }
 
 function assemble(
-  { config, hostname, clock, log }: RunNodeOptions,
+  { config: atStart, hostname, clock, log }: RunNodeOptions,
   pairings: PairingStore,
   onCarried: (record: { period: string; bytes: bigint }) => void,
   onChange: () => void,
-): NodeAgent {
-  const { stateDirectory } = config;
+): { agent: NodeAgent; configure: RunningNode['configure'] } {
+  const { stateDirectory } = atStart;
+  let config = atStart;
   // The way out and the link ask for it, as soon as there is one.
   let agent: NodeAgent | null = null;
   const self = machineId(stateDirectory);
   const epoch = nextEpoch(stateDirectory, clock.wallMs() / 1000, 'node');
-  const backhaul = openWaysOut({ config: config.backhaul, clock, exclude: () => agent?.interfaceNames() ?? [] });
+  const backhaul = openChangeableWaysOut({
+    config: config.backhaul,
+    clock,
+    exclude: () => agent?.interfaceNames() ?? [],
+  });
   const arming = openArming({
     stateDirectory,
     backhaul: () => backhaul.interfaces(),
-    routedPrefixes: config.routedPrefixes,
+    routedPrefixes: () => config.routedPrefixes,
     log: (text) => log('info', text),
   });
   const link = openGatewayLink({
@@ -101,6 +112,7 @@ function assemble(
     pairings: () => pairings.list(),
     native,
     clock,
+    prefer: config.advertiseFamily,
     onMessage: (received: ReceivedMessage) => agent?.receive(received),
     onBurst: (burst) => log('warn', describeBurst(burst)),
     onPeer: (name, peer) => keeping(log, () => pairings.setPeer(name, peer)),
@@ -130,7 +142,12 @@ function assemble(
       log,
     },
   );
-  return agent;
+  const configure = (wanted: GatewayNodeConfig): void => {
+    config = wanted;
+    backhaul.configure(wanted.backhaul);
+    agent.configure(wanted);
+  };
+  return { agent, configure };
 }
 
 function ownRouterOf(stateDirectory: string, clock: Clock, log: Log): OwnRouterPort {

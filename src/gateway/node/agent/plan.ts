@@ -25,8 +25,11 @@ export async function showPlan(config: GatewayNodeConfig, clock: Clock): Promise
   if ('problem' in choice) return [`# nothing would be offered: ${choice.problem}`];
   const { names } = choice;
   const ways = backhaul.interfaces();
-  const { stateDirectory, routedPrefixes } = config;
-  const arming = openArming({ stateDirectory, backhaul: () => ways, routedPrefixes });
+  const arming = openArming({
+    stateDirectory: config.stateDirectory,
+    backhaul: () => ways,
+    routedPrefixes: () => config.routedPrefixes,
+  });
   const lines = [...FAMILIES.map((family) => `# way out of IPv${family}: ${ways[family] ?? 'none'}`)];
   for (const name of names) {
     const found = present.find(({ ifname }) => ifname === name);

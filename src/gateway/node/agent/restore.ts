@@ -12,7 +12,7 @@ export async function restoreNode(stateDirectory: string): Promise<string[]> {
   ensurePrivateDirectory(stateDirectory);
   const unlock = lockAgent(native, { stateDirectory });
   try {
-    return await openArming({ stateDirectory, backhaul: () => ({}), routedPrefixes: [] }).restore();
+    return await openArming({ stateDirectory, backhaul: () => ({}), routedPrefixes: () => [] }).restore();
   } finally {
     unlock();
   }

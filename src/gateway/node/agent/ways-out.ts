@@ -1,4 +1,5 @@
 /** The way out as the configuration says: watched by asking targets, or, where none are named, by its default route. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../../controller/ports.js';
 import type { NodeBackhaulConfig } from '../../../config/gateway-node/index.js';
 import type { Family } from '../../../net/ip-address.js';
@@ -23,6 +24,35 @@ export function openWaysOut({ config, clock, exclude }: WaysOutOptions): Backhau
   if (config.targets.length === 0) return unasked(wanted, exclude);
   const { targets, intervalMs, timeoutMs, failAfter } = config;
   return openBackhaul({ interface: wanted, exclude, targets, intervalMs, timeoutMs, failAfter, clock });
+}
+
+export interface ChangeableWaysOut extends BackhaulPort {
+  /** Watches in another way from now on; what has been found out so far is forgotten, unless nothing is another. */
+  configure(config: NodeBackhaulConfig): void;
+}
+
+export function openChangeableWaysOut(options: WaysOutOptions): ChangeableWaysOut {
+  let { config } = options;
+  let watched = openWaysOut(options);
+  const listeners: (() => void)[] = [];
+  return {
+    configure: (wanted) => {
+      if (isDeepStrictEqual(wanted, config)) return;
+      config = wanted;
+      watched.close();
+      watched = openWaysOut({ ...options, config });
+      for (const listener of listeners) watched.onChange(listener);
+    },
+    paths: () => watched.paths(),
+    interfaces: () => watched.interfaces(),
+    gateways: () => watched.gateways(),
+    problems: () => watched.problems(),
+    onChange: (listener) => {
+      listeners.push(listener);
+      watched.onChange(listener);
+    },
+    close: () => watched.close(),
+  };
 }
 
 /** Interfaces of the ways out, whatever becomes of them; asked before it is known where routers are. */

@@ -149,7 +149,7 @@ class Armer {
   #derive(slots: readonly Slot[], gone: readonly number[]): Derived {
     const passages = passagesIn(slots);
     const { sysctls, opened } = planForwarding(passages, this.#state.sysctls, this.#options.forceForwarding);
-    const structure = structureScript(slots, gone, opened, this.#options.routedPrefixes);
+    const structure = structureScript(slots, gone, opened, this.#options.routedPrefixes());
     const changes = { sysctls, routes: planRoutes(passages, readRoutingFacts()) };
     return { structure, changes, signature: structure + JSON.stringify(changes) };
   }

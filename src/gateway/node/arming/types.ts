@@ -38,8 +38,8 @@ export interface ArmingOptions {
   stateDirectory: string;
   /** Asked anew by each `apply`. */
   backhaul: () => BackhaulInterfaces;
-  /** Prefixes that the node's network routes to it: sources within are not translated. */
-  routedPrefixes: readonly Prefix[];
+  /** Prefixes that the node's network routes to it: sources within are not translated. Asked anew by each `apply`. */
+  routedPrefixes: () => readonly Prefix[];
   /** One line for people, of what is done besides what was asked. */
   log?: (text: string) => void;
   /** Absent: as the kernel has it. False: as on a kernel without (before 6.17). */

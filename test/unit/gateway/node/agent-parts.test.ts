@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, existsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, test } from 'vitest';
+import { afterAll, describe, expect, it, test, vi } from 'vitest';
 import type { AgentStatus, LeaseStatus } from '../../../../src/gateway/node/agent/index.js';
 import { ByteBudget, decodeBudget, encodeBudget } from '../../../../src/gateway/node/agent/budget.js';
 import {
@@ -14,6 +14,8 @@ import {
 import { lockAgent } from '../../../../src/gateway/node/agent/lock.js';
 import { readPower } from '../../../../src/gateway/node/agent/power.js';
 import { readStatusFile, statusWriter } from '../../../../src/gateway/node/agent/status-file.js';
+import { openChangeableWaysOut, type ChangeableWaysOut } from '../../../../src/gateway/node/agent/ways-out.js';
+import { defaultNodeConfig, parseNodeConfig, type NodeTarget } from '../../../../src/config/gateway-node/index.js';
 import { native } from '../../../../src/native.js';
 import { IpAddress } from '../../../../src/net/ip-address.js';
 import { renderNodeStatus, statusLine } from '../../../../src/cli/views/node-status.js';
@@ -313,4 +315,42 @@ describe('the lock', () => {
     lockAgent(native, { stateDirectory, runDirectory: join(directory, 'missing') })();
     expect(() => lockAgent(native, { stateDirectory: join(directory, 'missing') })).toThrow(/missing/);
   });
+});
+
+describe('the way out as it is configured', () => {
+  const config = { ...defaultNodeConfig().backhaul, interface: 'cell0' };
+  const reasons = (ways: ChangeableWaysOut): string[] => ways.problems().map(({ reason }) => reason);
+
+  it('is another one when the configuration is', () => {
+    const clock = new ManualClock();
+    const ways = openChangeableWaysOut({ config, clock, exclude: () => [] });
+    expect(reasons(ways)).toEqual(['there is no interface cell0', 'there is no interface cell0']);
+    ways.configure({ ...config, interface: 'cell1' });
+    expect(reasons(ways)).toEqual(['there is no interface cell1', 'there is no interface cell1']);
+    // Asked by nobody so far; from now on each second.
+    expect(clock.pending).toBe(0);
+    const [target] = parseTargets('[192.0.2.53]');
+    ways.configure({ ...config, targets: [target!] });
+    expect(clock.pending).toBe(1);
+    ways.configure({ ...config, targets: parseTargets('[192.0.2.54, 192.0.2.55]') });
+    expect(clock.pending).toBe(1);
+    ways.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('is not watched anew when it is the same', () => {
+    const clock = new ManualClock();
+    const planned = vi.spyOn(clock, 'at');
+    const targets = (): NodeTarget[] => parseTargets('[192.0.2.53]');
+    const ways = openChangeableWaysOut({ config: { ...config, targets: targets() }, clock, exclude: () => [] });
+    ways.configure({ ...config, targets: targets() });
+    expect(planned).toHaveBeenCalledTimes(1);
+    ways.close();
+  });
+
+  function parseTargets(targets: string): NodeTarget[] {
+    const parsed = parseNodeConfig(`backhaul: {targets: ${targets}}`, 'node.yaml');
+    if ('errors' in parsed) throw new Error('no targets');
+    return parsed.config.backhaul.targets;
+  }
 });

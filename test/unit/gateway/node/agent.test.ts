@@ -177,16 +177,16 @@ describe('an election', () => {
   });
 });
 
-describe('an elected agent', () => {
-  async function elected(rig = new AgentRig()): Promise<AgentRig> {
-    await rig.start();
-    rig.elect();
-    await settled();
-    await rig.applied();
-    expect(rig.said('accept')).toHaveLength(1);
-    return rig;
-  }
+async function elected(rig = new AgentRig()): Promise<AgentRig> {
+  await rig.start();
+  rig.elect();
+  await settled();
+  await rig.applied();
+  expect(rig.said('accept')).toHaveLength(1);
+  return rig;
+}
 
+describe('an elected agent', () => {
   it('answers RELEASE with what was carried to the end, once nothing is in force', async () => {
     const rig = await elected();
     rig.release();
@@ -250,5 +250,57 @@ describe('an elected agent', () => {
     const stopping = rig.agent.stop({ code: 'shutting-down', text: '' });
     await rig.pass(6 * SECOND_US);
     expect(await stopping).toBe('rules could not be taken back in time');
+  });
+});
+
+describe('another configuration', () => {
+  it('is told to routers at once, and the lease goes on', async () => {
+    const rig = await elected();
+    const applied = rig.applying.length;
+    await rig.pass(100_000);
+    const before = rig.said('advertise').length;
+    rig.agent.configure({ ...rig.config, name: 'laptop', slots: 3, cost: { ...rig.config.cost, preference: 7 } });
+    await rig.pass(50_000);
+    const advertised = rig.said('advertise').slice(before).at(-1);
+    expect(advertised!.message).toMatchObject({
+      name: 'laptop',
+      slots: { total: 3, used: 1 },
+      cost: { preference: 7 },
+    });
+    expect(advertised!.message.lease).toMatchObject({ number: 1n });
+    // Rules depend on it, too.
+    expect(rig.applying.slice(applied).map(({ leases }) => leases.length)).toEqual([1]);
+    await rig.applied();
+    expect(rig.agent.status().state).toBe('elected');
+    expect(rig.said('withdraw')).toEqual([]);
+  });
+
+  it('ends the lease when it leaves nothing to offer', async () => {
+    const rig = await elected();
+    rig.agent.configure({ ...rig.config, interfaces: ['other0'] });
+    await settled();
+    expect(rig.said('withdraw')).toMatchObject([{ message: { lease: { number: 1n } } }]);
+    expect(rig.applying.at(-1)!.leases).toEqual([]);
+  });
+
+  it('with a larger budget makes an offer possible again; what was carried counts on', async () => {
+    const budget = { bytes: 10_000n, per: 'month' } as const;
+    const rig = await elected(new AgentRig({ cost: { preference: 1, metered: true, budget } }));
+    rig.usage = new Map([['home', { toNetworkBytes: 4000n, fromNetworkBytes: 6000n }]]);
+    await rig.pass();
+    await rig.applied();
+    await rig.pass();
+    expect(rig.agent.status().state).toBe('hindered');
+    const larger = { ...budget, bytes: 15_000n };
+    rig.agent.configure({ ...rig.config, cost: { ...rig.config.cost, budget: larger } });
+    await rig.pass();
+    expect(rig.agent.status()).toMatchObject({ state: 'offering', budget: { usedBytes: '10000', leftBytes: '5000' } });
+  });
+
+  it('may turn round by which family offers are made where there are several interfaces', async () => {
+    const rig = new AgentRig({ advertiseFamily: 4 });
+    rig.interfaces = [LAN, SHED];
+    await rig.start();
+    expect(rig.said('advertise').map(({ to }) => to?.address.toString())).toEqual(['239.255.68.68', '239.255.68.68']);
   });
 });
