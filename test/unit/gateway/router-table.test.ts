@@ -96,6 +96,33 @@ describe('a node that is being elected', () => {
     expect([world.stateOf('a'), world.stateOf('b')]).toEqual(['releasing', 'electing']);
   });
 
+  it('is asked anew, at once, when it advertises the lease: its answers were lost', () => {
+    const world = electing().after(2000 * MS);
+    const { number } = world.last('a').message.lease;
+    world.advertise('a', { lease: world.leaseOf('a', number) });
+    expect(world.last('a')).toMatchObject({ atUs: world.nowUs, message: { type: 'elect', lease: { number } } });
+    world.after(2500 * MS);
+    expect(world.stateOf('a')).toBe('electing');
+    expect(world.sent.length).toBe(16);
+    expect(world.answer('a').stateOf('a')).toBe('elected');
+  });
+
+  it('is asked anew once only: then it is given up, whatever it advertises', () => {
+    const world = electing();
+    const { number } = world.last('a').message.lease;
+    for (let second = 0; second < 4; second += 1)
+      world.after(900 * MS).advertise('a', { lease: world.leaseOf('a', number) });
+    expect(world.stateOf('a')).toBe('releasing');
+    expect(world.typesTo('a').filter((type) => type === 'elect').length).toBe(6 + 8);
+  });
+
+  it('is not asked anew for advertising nothing, or another lease', () => {
+    const world = electing().after(2000 * MS);
+    const before = world.sent.length;
+    world.advertise('a').advertise('a', { lease: world.leaseOf('a', 5n) });
+    expect(world.sent.length).toBe(before);
+  });
+
   it('is released when it is no longer wanted', () => {
     const world = electing().need([]);
     expect(world.stateOf('a')).toBe('releasing');
@@ -285,6 +312,26 @@ describe('a node that is being released', () => {
     world.answer('a');
     expect(world.stateOf('a')).toBe('electing');
     expect(world.last('a').message.lease.number).not.toBe(number);
+  });
+
+  it('has the slot free that it gave back, though it last advertised when it had none but had not answered yet', () => {
+    const full = electing()
+      .advertise('a', { slots: { total: 1, used: 1 } })
+      .answer('a');
+    expect(full.need([]).left('a').answer('a').stateOf('a')).toBe('offered');
+    expect(full.need([4]).stateOf('a')).toBe('electing');
+  });
+
+  it('has no slot free when it says so after that', () => {
+    const full = electing()
+      .advertise('a', { slots: { total: 1, used: 1 } })
+      .answer('a')
+      .need([])
+      .left('a');
+    for (const world of [full.advertise('a', { slots: { total: 1, used: 1 } }).answer('a'), full]) {
+      world.advertise('a', { slots: { total: 1, used: 1 } });
+      expect(world.need([4]).view('a')).toMatchObject({ state: 'offered', rank: null });
+    }
   });
 
   it('is not released twice for speaking of the lease that is over', () => {

@@ -1,7 +1,7 @@
 /** Who cannot be elected, whatever the order; docs/gateway-protocol.md, section 6.1. */
 import type { Family } from '../../../net/ip-address.js';
 import type { ReasonCode } from '../../wire/types.js';
-import type { NodeEntry, RouterState } from '../machine/state.js';
+import type { HeldOffer, NodeEntry, RouterState } from '../machine/state.js';
 import type { MeasuredPath } from '../types.js';
 
 export interface Exclusion {
@@ -39,11 +39,13 @@ function stateExclusion({ state, cause, offer, lease }: NodeEntry): Exclusion | 
   if (offer === null || state === 'absent') return hard('path-fails', 'not heard');
   if (offer.offer.families.length === 0) return hard('nothing-offered', 'offers no family');
   const { slots } = offer.offer;
-  if (slots && slots.used >= slots.total && lease === null && offer.lease === null) {
-    return hard('busy', `no slot is free (${slots.used} of ${slots.total})`);
-  }
-  return null;
+  const isFull =
+    slots !== undefined && lease === null && offer.lease === null && slots.used - ownSlots(offer) >= slots.total;
+  return isFull ? hard('busy', `no slot is free (${slots.used} of ${slots.total})`) : null;
 }
+
+/** What it said while it was asked, and we have since given back or never had. */
+const ownSlots = ({ mayCountUs }: HeldOffer): number => (mayCountUs ? 1 : 0);
 
 /** Its traffic would come back here: it leaves through this router, or through one that this router serves. */
 function loopExclusion({ policy, downstream }: RouterState, { offer, node }: NodeEntry): Exclusion | null {

@@ -134,6 +134,13 @@ export function renewNow(work: Work, entry: NodeEntry): void {
   if (entry.pending === null) work.change(entry, { pending: firstAttempt('renew', work.nowUs) });
 }
 
+/** It has the lease that it is asked for, so its answers were lost: asked at once, and as often as if for the first time. */
+export function askAnew(work: Work, entry: NodeEntry): void {
+  const { pending } = entry;
+  if (pending === null || pending.anew) return;
+  work.change(entry, { pending: { ...firstAttempt(pending.kind, work.nowUs), anew: true } });
+}
+
 /** Elected, not wanted any more: traffic is asked to leave. The lease goes on, as standby. */
 export function leave(work: Work, entry: NodeEntry, held: HeldLease, reason: Reason): void {
   const moved = work.move(entry, 'leaving', reason.text, { lease: { ...held, reason }, betterSinceUs: null });

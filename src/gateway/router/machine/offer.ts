@@ -2,7 +2,7 @@
 import type { Origin, ReceivedMessage } from '../../link/types.js';
 import type { Message, Offer } from '../../wire/types.js';
 import { doublings } from '../election/compare.js';
-import { endAndRest, end, nextRest, renewNow, stateWithoutLease } from './lease.js';
+import { askAnew, endAndRest, end, nextRest, renewNow, stateWithoutLease } from './lease.js';
 import { isHolding, type HeldOffer, type NodeEntry } from './state.js';
 import {
   FLAP_WINDOW_US,
@@ -24,11 +24,13 @@ type Withdraw = Extract<Message, { type: 'withdraw' }>;
 export function takeAdvertise(work: Work, entry: NodeEntry, { origin }: ReceivedMessage, message: Advertise): boolean {
   const { offer: before } = entry;
   if (before !== null && !isHeardFrom(before, origin, work.nowUs)) return false;
-  const held = heldOffer(work, origin, message);
+  const held = heldOffer(work, entry, origin, message);
   const heard = work.change(entry, { offer: held });
   if (isHolding(entry) || entry.state === 'releasing') {
+    const named = message.lease?.number === entry.lease?.number;
     // It no longer knows the lease, or WITHDRAW was lost: RENEW finds out.
-    if (entry.state === 'elected' && message.lease?.number !== entry.lease?.number) renewNow(work, heard);
+    if (entry.state === 'elected' && !named) renewNow(work, heard);
+    if (entry.state === 'electing' && named) askAnew(work, heard);
     return true;
   }
   if (entry.state === 'absent') appear(work, heard);
@@ -48,7 +50,7 @@ function isHeardFrom({ origin, atUs, intervalUs }: HeldOffer, from: Origin, nowU
   return same || nowUs - atUs > ORIGIN_SILENT_INTERVALS * intervalUs;
 }
 
-function heldOffer(work: Work, origin: Origin, message: Advertise): HeldOffer {
+function heldOffer(work: Work, { state }: NodeEntry, origin: Origin, message: Advertise): HeldOffer {
   const { type: _type, intervalMs, lease, ...offer } = message;
   const { nowUs, policy } = work;
   const boundedMs = Math.min(Math.max(intervalMs, SHORTEST_INTERVAL_MS), LONGEST_INTERVAL_MS);
@@ -61,29 +63,37 @@ function heldOffer(work: Work, origin: Origin, message: Advertise): HeldOffer {
     intervalUs,
     untilUs: nowUs + Math.round(HOLD_INTERVALS * intervalUs),
     lease: ours ? { number: lease.number, endsUs: nowUs + Math.min(lease.leftMs * US_PER_MS, LONGEST_LEASE_US) } : null,
+    mayCountUs: state === 'electing',
   };
 }
 
 /** Two offers that no election tells apart: 500 nodes that say the same each second cost little. */
 function sameForElection(before: HeldOffer | null, now: HeldOffer): boolean {
-  return before !== null && before.lease?.number === now.lease?.number && keyOf(before.offer) === keyOf(now.offer);
+  return (
+    before !== null &&
+    before.lease?.number === now.lease?.number &&
+    before.mayCountUs === now.mayCountUs &&
+    isSameOffer(before.offer, now.offer)
+  );
 }
 
-function keyOf({ families, capacity, cost, power, backhaul, slots, path }: Offer): string {
-  return [
-    families.map(({ family, gateway }) => `${family} ${gateway.toString()}`),
-    doublings(capacity?.downKbps),
-    doublings(capacity?.upKbps),
-    cost?.preference,
-    cost?.metered,
-    cost?.bytesLeft === 0n,
-    power?.batteryPercent,
-    power?.charging,
-    backhaul.map(({ family, state }) => `${family} ${state}`),
-    slots ? slots.used < slots.total : true,
-    path,
-  ].join('|');
-}
+const isSameOffer = (one: Offer, other: Offer): boolean =>
+  isSameList(one.families, other.families, (a, b) => a.family === b.family && a.gateway.equals(b.gateway)) &&
+  isSameList(one.backhaul, other.backhaul, (a, b) => a.family === b.family && a.state === b.state) &&
+  isSameList(one.path, other.path, (a, b) => a === b) &&
+  doublings(one.capacity?.downKbps) === doublings(other.capacity?.downKbps) &&
+  doublings(one.capacity?.upKbps) === doublings(other.capacity?.upKbps) &&
+  one.cost?.preference === other.cost?.preference &&
+  one.cost?.metered === other.cost?.metered &&
+  (one.cost?.bytesLeft === 0n) === (other.cost?.bytesLeft === 0n) &&
+  one.power?.batteryPercent === other.power?.batteryPercent &&
+  one.power?.charging === other.power?.charging &&
+  hasSlot(one) === hasSlot(other);
+
+const hasSlot = ({ slots }: Offer): boolean => slots === undefined || slots.used < slots.total;
+
+const isSameList = <T>(one: readonly T[], other: readonly T[], isSame: (a: T, b: T) => boolean): boolean =>
+  one.length === other.length && one.every((each, index) => isSame(each, other[index]!));
 
 export function takeWithdraw(work: Work, entry: NodeEntry, { reason, lease }: Withdraw): void {
   const cause = `withdrew its offer (${reason.code}${reason.text === '' ? '' : `: ${reason.text}`})`;

@@ -64,6 +64,7 @@ function restoreOne(work: Work, persisted: PersistedLease): void {
     intervalUs: 0,
     untilUs: endsUs,
     lease: null,
+    mayCountUs: false,
   };
   const pending = firstAttempt('renew', nowUs);
   work.move(entry, 'elected', 'kept from an earlier run', { node, nodeOrder, lease, offer, pending });

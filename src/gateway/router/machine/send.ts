@@ -14,6 +14,7 @@ export const firstAttempt = (kind: Pending['kind'], nowUs: number): Pending => (
   attempts: 0,
   nextUs: nowUs,
   intervalUs: FIRST_REPEAT_US,
+  anew: false,
 });
 
 /** Sends what is due to every node, in the order of their names in the state. */

@@ -65,6 +65,8 @@ export interface HeldOffer {
   readonly untilUs: number;
   /** A lease of this router's that the node speaks of. */
   readonly lease: { readonly number: bigint; readonly endsUs: number } | null;
+  /** Heard while an ELECT was not answered: the slots that are used may include ours, although no lease is spoken of yet. */
+  readonly mayCountUs: boolean;
 }
 
 /** What a lease asks of the node; a change goes by RENEW. */
@@ -111,6 +113,8 @@ export interface Pending {
   /** When it is sent, or sent again. */
   readonly nextUs: number;
   readonly intervalUs: number;
+  /** The attempts have begun anew, as the node was heard to have the lease that it is asked for; once at most. */
+  readonly anew: boolean;
 }
 
 /** States in which the node may be armed by us and traffic may be on it. */
