@@ -1,5 +1,7 @@
 /** `detour unload` after a crash: nothing of Detour's stays in the kernel, and what went is told. */
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { builtCli } from '../helpers/cli.js';
 import { RouterNetns, type RouterProcess } from '../helpers/router-netns.js';
 
 let router: RouterNetns;
@@ -56,3 +58,38 @@ test('--no-routes leaves routes, rules and nexthops, and programs pinned elsewhe
   expect(left()).toEqual(before);
   expect(unload.output()).toContain(`there are programs at ${pinPath}, too: detour unload --pin-path ${pinPath}\n`);
 });
+
+/** A node on wan0 is elected, by a router that is killed right then. */
+const ELECTED = `
+const { createGatewayEdges } = await import(process.argv[1]);
+const { IpAddress } = await import(process.argv[2]);
+const view = () => ({ links: new Map(), routes: [], nexthops: new Map() });
+const edge = { ifname: 'wan0', family: 4, node: IpAddress.parse('10.0.0.9'), translated: true };
+await createGatewayEdges({ stateDirectory: process.argv[3], view }).apply([edge]);
+process.kill(process.pid, 'SIGKILL');
+`;
+
+test.each(['--config', '--state-directory'])(
+  'settings of an elected node are put back from the place that %s says',
+  async (option) => {
+    const stateDirectory = join(router.directory, 'state');
+    const { file, pinPath } = router.config(`gateways: {interfaces: [wan0], state_directory: ${stateDirectory}}`, {
+      probes: '[{type: icmp, targets: [192.0.2.53]}]',
+    });
+    const redirects = (): string => router.netns.exec('sysctl', ['-n', 'net.ipv4.conf.wan0.send_redirects']).trim();
+    router.netns.exec('sysctl', ['-qw', 'net.ipv4.conf.wan0.send_redirects=1']);
+    const [edges, addresses] = ['../kernel/edges/index.js', '../net/ip-address.js'].map((module) =>
+      join(dirname(builtCli()), module),
+    );
+    const script = ['--input-type=module', '-e', ELECTED, edges!, addresses!, stateDirectory];
+    expect(() => router.netns.exec(process.execPath, script)).toThrow();
+    expect(redirects()).toBe('0');
+    const where = option === '--config' ? [file] : [stateDirectory, '--pin-path', pinPath];
+    const unload = router.detour(['unload', option, ...where]);
+    expect(await unload.exit, unload.output()).toBe(0);
+    expect(unload.output()).toMatch(/^removed nft table inet detour-edge$/m);
+    expect(unload.output()).toMatch(/^removed \d+ settings of gateway nodes/m);
+    expect(unload.output()).toContain(pinPath);
+    expect(redirects()).toBe('1');
+  },
+);
