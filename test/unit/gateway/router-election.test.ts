@@ -199,9 +199,12 @@ describe('roles', () => {
 describe('a better node', () => {
   const cheap = { cost };
   const dear = { cost: { ...cost, preference: 5 } };
+  /** `b` has just been elected. */
+  const beginner = (change: Partial<RouterPolicy> = {}, offer: Partial<Offer> = dear): RouterWorld =>
+    new RouterWorld(['a', 'b'], change).advertise('b', offer).need([4]).answer('b').measure('b', 'good');
   /** `b` is elected, `a` comes later. */
   const incumbent = (change: Partial<RouterPolicy> = {}, offer: Partial<Offer> = dear): RouterWorld =>
-    new RouterWorld(['a', 'b'], change).advertise('b', offer).need([4]).answer('b').measure('b', 'good');
+    beginner(change, offer).live(2 * SECOND, ['b']);
 
   it('does not take over before it has been better for as long as is configured', () => {
     const world = incumbent().advertise('a', cheap);
@@ -210,6 +213,62 @@ describe('a better node', () => {
     expect(world.view('a').why).toBe('the best of 2; takes over in 1 s if it stays so');
     world.live(2 * SECOND, ['a', 'b'], ['b']);
     expect(['electing', 'elected']).toContain(world.stateOf('a'));
+  });
+
+  it('takes over without waiting when it is heard, or heard out, within 2 s of the election', () => {
+    const backhaul = (state: 'good' | 'unknown') => [
+      { family: 4 as const, state, lossPermille: 0, rttUs: 9, ageMs: 1 },
+    ];
+    const incomplete = new RouterWorld(['a', 'b'])
+      .advertise('b')
+      .advertise('a', { backhaul: backhaul('unknown'), cost: { ...cost, preference: 1 } })
+      .need([4])
+      .answer('b')
+      .after(300 * MS)
+      .advertise('a', { backhaul: backhaul('good') });
+    const late = beginner()
+      .after(1999 * MS)
+      .advertise('a', cheap);
+    for (const world of [incomplete, late]) {
+      expect(world.last('a').message).toMatchObject({ type: 'elect', lease: { role: 'standby' } });
+      expect(world.view('b').lease?.role).toBe('active');
+      world.answer('a').live(3 * SECOND, ['a', 'b']);
+      expect(world.elected).toMatchObject([
+        { pairing: 'a', role: 'active' },
+        { pairing: 'b', leaving: true },
+      ]);
+    }
+  });
+
+  it('takes over without waiting where both have a place, too', () => {
+    const world = beginner({ maximumElected: 2 }).after(SECOND).advertise('a', cheap).answer('a');
+    world.live(3 * SECOND, ['a', 'b']);
+    expect(world.elected).toMatchObject([
+      { pairing: 'a', role: 'active' },
+      { pairing: 'b', role: 'standby', leaving: false },
+    ]);
+  });
+
+  it('waits for the answer of the one that is being elected, which traffic waits for', () => {
+    const world = new RouterWorld(['a', 'b'])
+      .advertise('b', dear)
+      .need([4])
+      .after(5 * MS)
+      .advertise('a', cheap);
+    expect([world.stateOf('a'), world.stateOf('b')]).toEqual(['offered', 'electing']);
+    world.answer('b');
+    expect([world.stateOf('a'), world.stateOf('b')]).toEqual(['electing', 'elected']);
+  });
+
+  it('waits as ever when it comes back from a failure, or when the other one was there before the router', () => {
+    const back = new RouterWorld(['a', 'b']).advertise('a', cheap).advertise('b', dear).need([4]).answer('a');
+    back.withdraw('a', back.view('a').lease!.number).answer('b').after(SECOND).advertise('a', cheap);
+    expect([back.stateOf('a'), back.stateOf('b')]).toEqual(['offered', 'elected']);
+    const { leases, nowUs } = incumbent();
+    const restarted = new RouterWorld(['a', 'b'], {}, 8);
+    restarted.nowUs = nowUs;
+    restarted.send({ type: 'restore', leases }).need([4]).answer('b').advertise('a', cheap).advertise('b', dear);
+    expect([restarted.stateOf('a'), restarted.stateOf('b')]).toEqual(['offered', 'elected']);
   });
 
   it('does not take over when it was better only now and then', () => {

@@ -1,6 +1,7 @@
 /** Which nodes are wanted, and as what: docs/gateway-protocol.md, sections 6.1 and 6.2. Pure. */
 import type { Family } from '../../../net/ip-address.js';
 import { activeFamilies, unique, type NodeEntry, type RouterState, type Terms } from '../machine/state.js';
+import { FLAP_WINDOW_US } from '../machine/timers.js';
 import type { Need } from '../types.js';
 import { compareBy, criteriaOf, difference, type Criterion } from './compare.js';
 import { exclusionOf, isElectable, isProved, measuredState, offeredFamilies } from './exclusion.js';
@@ -106,7 +107,18 @@ function mayTakeOver(
   const found = difference(criteria, entry, from);
   if (found === null || found.order > 0) return covers;
   ahead.add(entry.pairing);
-  return found.criterion.decisive || nowUs - (entry.betterSinceUs ?? nowUs) >= state.policy.switchAfterUs;
+  const sinceUs = entry.betterSinceUs ?? nowUs;
+  return found.criterion.decisive || isInTime(entry, sinceUs, from) || nowUs - sinceUs >= state.policy.switchAfterUs;
+}
+
+/**
+ * Better while the other's election was open: it was heard too late, or what it said of itself was not complete. Only once
+ * that one is elected, so that traffic waits for nobody; and not one that comes back from a failure.
+ */
+function isInTime({ rest, flapsUs }: NodeEntry, sinceUs: number, { state, lease }: NodeEntry): boolean {
+  if (state !== 'elected' || lease === null || sinceUs >= lease.openUntilUs) return false;
+  const failedUs = Math.max(rest?.untilUs ?? -Infinity, flapsUs.at(-1) ?? -Infinity);
+  return failedUs < lease.openUntilUs - FLAP_WINDOW_US;
 }
 
 /** Who has, or gets, the traffic of a family. */

@@ -11,7 +11,7 @@ import {
   type SentRequest,
   type Terms,
 } from './state.js';
-import { FIRST_REPEAT_US, RENEW_JITTER } from './timers.js';
+import { ELECTION_OPEN_US, FIRST_REPEAT_US, RENEW_JITTER } from './timers.js';
 import type { Work } from './work.js';
 
 const US_PER_MS = 1000;
@@ -19,7 +19,8 @@ export const NOTHING_CARRIED: Usage = { toNetworkBytes: 0n, fromNetworkBytes: 0n
 
 /** A new lease number, ELECT. The first message leaves at the end of this step. */
 export function elect(work: Work, entry: NodeEntry, held: HeldOffer, terms: Terms, cause: string): void {
-  const lease = newLease(work, work.randomNumber(), held, terms);
+  const openUntilUs = work.nowUs + ELECTION_OPEN_US;
+  const lease = { ...newLease(work, work.randomNumber(), held, terms), openUntilUs };
   work.move(entry, 'electing', cause, { lease, pending: firstAttempt('elect', work.nowUs) });
 }
 
@@ -67,6 +68,7 @@ function newLease(work: Work, number: bigint, held: HeldOffer, terms: Terms): He
     endsUs: endUs,
     latestEndUs: endUs,
     renewAtUs: nowUs,
+    openUntilUs: nowUs,
     families: [],
     usage: NOTHING_CARRIED,
     reason: null,

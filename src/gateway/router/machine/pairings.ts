@@ -52,6 +52,7 @@ function restoreOne(work: Work, persisted: PersistedLease): void {
     endsUs,
     latestEndUs: endsUs,
     renewAtUs: nowUs,
+    openUntilUs: nowUs,
     families,
     usage: NOTHING_CARRIED,
     reason: null,

@@ -99,6 +99,8 @@ export interface HeldLease {
   /** When the node's own end comes at the latest, as far as it has heard us: RELEASE is repeated until then. */
   readonly latestEndUs: number;
   readonly renewAtUs: number;
+  /** Until then a better node takes over without waiting: it may have been heard late. */
+  readonly openUntilUs: number;
   /** As the node said in ACCEPT or STATUS, of those that are asked for. */
   readonly families: readonly OfferedFamily[];
   readonly usage: Usage;

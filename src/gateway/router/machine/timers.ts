@@ -10,6 +10,11 @@ export const LONGEST_REPEAT_US = 640 * MS;
 export const ELECT_ATTEMPTS = 8;
 /** While another node could be elected: 20 + 40 + 80 + 160 + 320 ms. */
 export const ELECT_ATTEMPTS_WITH_ALTERNATIVE = 5;
+/**
+ * Two intervals of ADVERTISE: by then everybody who is there has been heard, and knows its own way out. Who is found better in
+ * this time takes over without waiting.
+ */
+export const ELECTION_OPEN_US = 2 * SECOND;
 /** Hold time of an offer: 3.5 of the intervals that it announces, within the bounds of the interval. */
 export const HOLD_INTERVALS = 3.5;
 export const SHORTEST_INTERVAL_MS = 100;
