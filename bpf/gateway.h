@@ -11,6 +11,7 @@
 #include <linux/in.h>
 #include <linux/udp.h>
 
+#include "flow_hash.h"
 #include "guard.h"
 #include "maps.h"
 #include "packet.h"
@@ -24,14 +25,28 @@ enum {
 };
 
 /*
- * Rates of this implementation. Those that share one are whoever has not been authenticated lately: a flood from
- * made-up addresses takes nothing from the peers.
+ * Rates of this implementation. Strangers are whoever has not been authenticated lately; they share one rate, so a
+ * flood from made-up addresses takes nothing from the peers. Within each rate one sender, told by its MAC, has a share:
+ * a flood takes little from the other strangers then, and little from the peer whose address it uses.
  */
 #define GATEWAY_NS_PER_SECOND 1000000000ULL
 #define GATEWAY_PEER_INTERVAL_NS (GATEWAY_NS_PER_SECOND / 40)
 #define GATEWAY_PEER_BURST 80
+#define GATEWAY_PEER_SENDER_INTERVAL_NS (GATEWAY_NS_PER_SECOND / 15)
+#define GATEWAY_PEER_SENDER_BURST 30
 #define GATEWAY_STRANGERS_INTERVAL_NS (GATEWAY_NS_PER_SECOND / 200)
 #define GATEWAY_STRANGERS_BURST 400
+#define GATEWAY_STRANGER_INTERVAL_NS (GATEWAY_NS_PER_SECOND / 50)
+#define GATEWAY_STRANGER_BURST 100
+
+enum {
+	GATEWAY_SENDER_SLOTS = 4096,	 /* a power of two */
+	GATEWAY_SENDER_EPOCH_SHIFT = 36, /* 2^36 ns: 69 s */
+};
+
+/* The program's own, and empty when it is loaded: what single senders have used. Apart: strangers' MACs are many. */
+struct gateway_rate gateway_peer_senders[GATEWAY_SENDER_SLOTS];
+struct gateway_rate gateway_stranger_senders[GATEWAY_SENDER_SLOTS];
 
 /* How a message begins. */
 struct gateway_header {
@@ -42,7 +57,8 @@ struct gateway_header {
 
 /*
  * A token bucket in one word (GCRA, ITU-T I.371): the moment up to which what has come is paid for at the rate. It may
- * lie as far ahead as the burst is long. What is dropped writes nothing, so a flood's cost is two look-ups and a clock.
+ * lie as far ahead as the burst is long. What is dropped writes nothing, so a flood's cost is a few look-ups and a
+ * clock.
  *
  * CPUs that take at the same time: one wins the exchange, the others try once more and then give up. So a bucket never
  * gives more than it has; a message may be lost to a race that was lost twice in a row, and is repeated (section 7).
@@ -65,18 +81,58 @@ static __always_inline bool take_token(struct gateway_rate *rate, __u64 interval
 	return false;
 }
 
+/*
+ * Senders share slots by a hash that nobody outside knows. It changes with every epoch, so that nobody shares one with
+ * a flood for long.
+ */
+static __always_inline __u32 sender_slot(const struct packet *packet, __u64 address_hash)
+{
+	const struct ethhdr *ethernet = packet_start(packet);
+	__u64 epoch = bpf_ktime_get_coarse_ns() >> GATEWAY_SENDER_EPOCH_SHIFT;
+	__u64 state = hash_pair(address_hash, packet->settings->hash_seed, epoch);
+	__u64 mac = 0;
+
+	if ((void *)(ethernet + 1) <= packet_end(packet))
+		__builtin_memcpy(&mac, ethernet->h_source, ETH_ALEN);
+	state = hash_mix(state, mac);
+	return hash_mix(state, packet->ingress->ifindex) & (GATEWAY_SENDER_SLOTS - 1);
+}
+
+/*
+ * Somebody else may use a peer's address. With a MAC of its own, it gets its own share and leaves the peer's; the share
+ * is less than user space takes from one address, so that room is left there, too. Who can use any MAC gets through to
+ * the rate of the peer as a whole; but it can use the peer's MAC as well, and so take the peer's traffic: there is
+ * nothing left to defend then.
+ */
+static __always_inline bool within_rate_of_peer(const struct packet *packet, struct gateway_rate *peer)
+{
+	const __be32 *source_be = packet->flow.source_be;
+	__u64 address_hash = hash_pair(hash_pair(0, source_be[0], source_be[1]), source_be[2], source_be[3]);
+	__u32 slot = sender_slot(packet, address_hash);
+
+	return take_token(&gateway_peer_senders[slot], GATEWAY_PEER_SENDER_INTERVAL_NS, GATEWAY_PEER_SENDER_BURST) &&
+	       take_token(peer, GATEWAY_PEER_INTERVAL_NS, GATEWAY_PEER_BURST);
+}
+
+/* Addresses cost nothing: whatever they are, it is one stranger that sends by one MAC. */
+static __always_inline bool within_rate_of_strangers(const struct packet *packet)
+{
+	__u32 slot = sender_slot(packet, 0), interface_slot = packet->ingress->slot;
+	struct gateway_rate *all = bpf_map_lookup_elem(&gateway_strangers, &interface_slot);
+
+	return all &&
+	       take_token(&gateway_stranger_senders[slot], GATEWAY_STRANGER_INTERVAL_NS, GATEWAY_STRANGER_BURST) &&
+	       take_token(all, GATEWAY_STRANGERS_INTERVAL_NS, GATEWAY_STRANGERS_BURST);
+}
+
 static __always_inline bool within_rate(const struct packet *packet)
 {
 	struct gateway_peer_key key = {.ifindex = packet->ingress->ifindex, .family = packet->family};
-	__u32 slot = packet->ingress->slot;
-	struct gateway_rate *rate;
+	struct gateway_rate *peer;
 
 	__builtin_memcpy(key.address, packet->flow.source_be, sizeof(key.address));
-	rate = bpf_map_lookup_elem(&gateway_peers, &key);
-	if (rate)
-		return take_token(rate, GATEWAY_PEER_INTERVAL_NS, GATEWAY_PEER_BURST);
-	rate = bpf_map_lookup_elem(&gateway_strangers, &slot);
-	return rate && take_token(rate, GATEWAY_STRANGERS_INTERVAL_NS, GATEWAY_STRANGERS_BURST);
+	peer = bpf_map_lookup_elem(&gateway_peers, &key);
+	return peer ? within_rate_of_peer(packet, peer) : within_rate_of_strangers(packet);
 }
 
 /* Group and broadcast addresses, link-local ones (nobody forwards these), and what the route table says is ours. */
