@@ -1,5 +1,6 @@
 /** The `nft` program: scripts in, an atomic transaction each; listings out. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
 
 /** What nft said, without the script's text that it repeats below each error. */
 export class NftError extends Error {
@@ -35,19 +36,75 @@ export async function listNft(command: string): Promise<Record<string, unknown>[
 }
 
 function nft(args: readonly string[], input: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('nft', args, { stdio: 'pipe', timeout: TIMEOUT_MS });
-    let output = '';
-    let complaint = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint += text));
+  return new Nft(args).finish(input);
+}
+
+/**
+ * One that is started and waits for its script: to start a process costs some milliseconds, of the caller's thread, too.
+ * It reads nothing of the kernel's before it has the script. When the caller ends, it has an empty script.
+ */
+export class ReadyNft {
+  #waiting: Nft | null = null;
+
+  /** Starts one, unless one waits already. */
+  prepare(): void {
+    if (!this.#waiting?.isWaiting) this.#waiting = new Nft(['--file', '-'], { ahead: true });
+  }
+
+  /** As `runNft`, by the one that waits, if there is one. */
+  async run(script: string): Promise<void> {
+    const waiting = this.#waiting?.isWaiting ? this.#waiting : new Nft(['--file', '-']);
+    this.#waiting = null;
+    await waiting.finish(script);
+  }
+
+  close(): void {
+    this.#waiting?.finish('').catch(() => undefined);
+    this.#waiting = null;
+  }
+}
+
+class Nft {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<string>;
+  #output = '';
+  #complaint = '';
+  isWaiting = true;
+
+  /** @param ahead it may wait for long: neither does it keep this process, nor does a Ctrl-C for both end it */
+  constructor(args: readonly string[], { ahead = false } = {}) {
+    const child = spawn('nft', args, { stdio: 'pipe', detached: ahead });
+    this.#child = child;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#complaint += text));
     // It may have ended already: its complaint says why.
     child.stdin.on('error', () => undefined);
-    child.on('error', (error) => reject(new NftError(`nft does not start: ${error.message}`, null)));
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve(output);
-      else reject(new NftError(complaint.split('\n', 1)[0] || `nft ended with ${signal ?? code}`, code));
+    this.#ended = new Promise((resolve, reject) => {
+      child.on('error', (error) => reject(new NftError(`nft does not start: ${error.message}`, null)));
+      child.on('close', (code, signal) => {
+        if (code === 0) resolve(this.#output);
+        else reject(new NftError(this.#complaint.split('\n', 1)[0] || `nft ended with ${signal ?? code}`, code));
+      });
     });
-    child.stdin.end(input);
-  });
+    this.#ended.catch(() => undefined);
+    for (const sign of ['error', 'exit']) child.on(sign, () => (this.isWaiting = false));
+    if (ahead) for (const handle of this.#handles()) handle.unref();
+  }
+
+  async finish(input: string): Promise<string> {
+    this.isWaiting = false;
+    for (const handle of this.#handles()) handle.ref();
+    const timer = setTimeout(() => this.#child.kill(), TIMEOUT_MS);
+    this.#child.stdin!.end(input);
+    try {
+      return await this.#ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #handles(): { ref(): void; unref(): void }[] {
+    // Pipes of a child are sockets to Node; its types say no more than that they are streams.
+    return [this.#child, this.#child.stdout as Socket, this.#child.stderr as Socket];
+  }
 }

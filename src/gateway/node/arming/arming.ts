@@ -6,10 +6,9 @@
  * `restore` of the next run, and a stopped agent by the time-outs in the kernel's sets.
  */
 import { messageOf } from '../../../errors.js';
-import { runNft } from '../../../nft.js';
 import type { Usage } from '../../wire/types.js';
 import type { ArmedLease } from '../types.js';
-import { findHindrances, type Hindrances } from './firewalls.js';
+import { hindrancesOf, readWalls } from './firewalls.js';
 import { journalFiles } from './journal.js';
 import { allOf, MachineState, type Changes } from './machine-state.js';
 import { Meter } from './meter.js';
@@ -19,6 +18,7 @@ import { planRoutes, readRoutingFacts } from './routes.js';
 import { renewalScript, structureScript, type Slot } from './ruleset.js';
 import { planForwarding } from './sysctls.js';
 import type { Arming, ArmingOptions, ArmingPlan } from './types.js';
+import { WallWatch } from './wall-watch.js';
 
 /** What is shown as a plan has this much left, whatever is granted later. */
 const PLAN_NOW_US = 0;
@@ -30,8 +30,8 @@ export function openArming(options: ArmingOptions): Arming {
     usage: () => machine.inTurn(() => machine.usage()),
     plan: (leases) => machine.plan(leases),
     obstacles: (leases) => machine.obstacles(leases),
-    restore: () => machine.inTurn(() => restore(journalFiles(options.stateDirectory))),
-    close: () => machine.inTurn(() => machine.apply([], 0)),
+    restore: () => machine.inTurn(() => machine.restore()),
+    close: () => machine.inTurn(() => machine.close()),
   };
 }
 
@@ -47,16 +47,34 @@ class Armer {
   readonly #log: (text: string) => void;
   readonly #state: MachineState;
   readonly #meter = new Meter();
+  readonly #walls: WallWatch;
   #slots: Slot[] = [];
   #nextId = 1;
   #signature = '';
   #told = '';
+  /** What may be in the way, as it was told last. */
+  #possible: readonly string[] = [];
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ArmingOptions) {
     this.#options = options;
     this.#log = options.log ?? (() => undefined);
     this.#state = new MachineState(journalFiles(options.stateDirectory), this.#log);
+    this.#walls = new WallWatch({ log: this.#log });
+  }
+
+  async restore(): Promise<string[]> {
+    const words = await restore(journalFiles(this.#options.stateDirectory));
+    // From now on somebody may ask for this machine at any moment.
+    this.#state.prepare();
+    this.#walls.watchSoon();
+    return words;
+  }
+
+  async close(): Promise<void> {
+    this.#walls.close();
+    await this.apply([], 0);
+    this.#state.close();
   }
 
   inTurn<T>(task: () => Promise<T>): Promise<T> {
@@ -101,7 +119,8 @@ class Armer {
 
   async obstacles(leases: readonly ArmedLease[]): Promise<string[]> {
     if (leases.length === 0) return [];
-    const { certain, possible } = await findHindrances(passagesIn(passagesOf(leases, this.#options.backhaul()).leases));
+    const passages = passagesIn(passagesOf(leases, this.#options.backhaul()).leases);
+    const { certain, possible } = hindrancesOf(await readWalls(), passages);
     return [...certain, ...possible];
   }
 
@@ -110,9 +129,12 @@ class Armer {
     const slots = served.leases.map((lease) => ({ ...lease, id: this.#idOf(lease) }));
     const gone = this.#slots.map(({ id }) => id).filter((id) => !slots.some((slot) => slot.id === id));
     const derived = this.#derive(slots, gone);
-    if (derived.signature === this.#signature && (await this.#renewed(slots, nowUs))) {
-      this.#slots = slots;
-      return;
+    if (derived.signature === this.#signature) {
+      await this.#askFirewalls(passagesIn(slots));
+      if (await this.#renewed(slots, nowUs)) {
+        this.#slots = slots;
+        return;
+      }
     }
     if (gone.length > 0) await this.#meter.read().catch(() => undefined);
     this.#meter.begin(slots);
@@ -121,12 +143,13 @@ class Armer {
     this.#slots = slots;
     this.#signature = derived.signature;
     this.#tell(served.omitted);
+    this.#walls.watchSoon();
   }
 
   /** @returns false: the table is not as we left it ("nft flush ruleset" of somebody else) */
   async #renewed(slots: readonly Slot[], nowUs: number): Promise<boolean> {
     try {
-      await runNft(renewalScript(slots, nowUs));
+      await this.#state.writeTable(renewalScript(slots, nowUs));
       return true;
     } catch (error) {
       this.#log(`the rules of the lease were gone, and are written again (${messageOf(error)})`);
@@ -135,15 +158,12 @@ class Armer {
   }
 
   async #askFirewalls(passages: readonly Passage[]): Promise<void> {
-    let hindrances: Hindrances;
-    try {
-      hindrances = await findHindrances(passages);
-    } catch (error) {
-      // What cannot be read is no reason not to try: the router finds out whether it works.
-      return this.#log(`the firewall's rules cannot be read: ${messageOf(error)}`);
-    }
-    if (hindrances.certain.length > 0) throw new Error(hindrances.certain.join('; '));
-    hindrances.possible.forEach(this.#log);
+    let { certain, possible } = hindrancesOf(await this.#walls.walls(), passages);
+    // Nobody is refused for what was so a while ago: the owner may have followed our advice meanwhile.
+    if (certain.length > 0) ({ certain, possible } = hindrancesOf(await this.#walls.look(), passages));
+    if (certain.length > 0) throw new Error(certain.join('; '));
+    for (const text of possible) if (!this.#possible.includes(text)) this.#log(text);
+    this.#possible = possible;
   }
 
   #derive(slots: readonly Slot[], gone: readonly number[]): Derived {

@@ -31,18 +31,30 @@ export interface Hindrances {
 
 const FAMILIES: Readonly<Record<string, readonly Family[]>> = { ip: [4], ip6: [6], inet: [4, 6] };
 
-export async function findHindrances(passages: readonly Passage[]): Promise<Hindrances> {
+/** A chain that packets to be forwarded go through, and the rules of its table. */
+export interface Wall {
+  chain: Chain;
+  rules: readonly Rule[];
+}
+
+/** Those of others. */
+export async function readWalls(): Promise<Wall[]> {
   const chains = await listed<Chain>('list chains', 'chain');
   const foreign = chains.filter(
     ({ family, table, hook }) => hook === 'forward' && family in FAMILIES && `${family} ${table}` !== TABLE,
   );
-  const hindrances: Hindrances = { certain: [], possible: [] };
-  const rules = new Map<string, Promise<Rule[]>>();
-  for (const chain of foreign) {
-    const table = `${chain.family} ${chain.table}`;
-    if (!rules.has(table)) rules.set(table, listed<Rule>(`list table ${table}`, 'rule'));
-    judge(chain, await rules.get(table)!, passages, hindrances);
+  const rules = new Map<string, Rule[]>();
+  for (const { family, table } of foreign) {
+    const key = `${family} ${table}`;
+    if (!rules.has(key)) rules.set(key, await listed<Rule>(`list table ${key}`, 'rule'));
   }
+  return foreign.map((chain) => ({ chain, rules: rules.get(`${chain.family} ${chain.table}`)! }));
+}
+
+/** Pure. */
+export function hindrancesOf(walls: readonly Wall[], passages: readonly Passage[]): Hindrances {
+  const hindrances: Hindrances = { certain: [], possible: [] };
+  for (const { chain, rules } of walls) judge(chain, rules, passages, hindrances);
   return hindrances;
 }
 

@@ -1,40 +1,69 @@
 /**
- * A small shell that outlives the agent: it waits for the end of its standard input, which comes when the agent ends, even
- * by SIGKILL. If the journal is then still the one that it was started for, it puts back what that says, at once; after a
- * clean disarm there is none, and it ends without a word. In a session of its own, so that a Ctrl-C for the agent does not
- * end it first.
+ * A small shell that outlives the agent: it takes its orders from its standard input and carries them out at the end of
+ * that, which comes when the agent ends, even by SIGKILL. If the journal is then still the one that the orders are about,
+ * it puts back what that says, at once; after a clean disarm there is none, and it ends without a word. In a session of its
+ * own, so that a Ctrl-C for the agent does not end it first. Started beforehand, for somebody waits while a node is armed.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Journal, JournalFiles } from './journal.js';
 import { TABLE } from './ruleset.js';
 import { restoringOrder } from './sysctls.js';
 
-export interface Guardian {
-  /** After the journal was removed or replaced. */
-  dismiss(): void;
-}
+/** Orders that were cut off are no orders. */
+const END_OF_ORDERS = '#end';
 
-/** Returns at once; what keeps it from starting is told later. */
-export function startGuardian(files: JournalFiles, journal: Journal, log: (text: string) => void): Guardian {
-  const child: ChildProcess = spawn('/bin/sh', ['-c', guardianScript(files, journal)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    cwd: '/',
-  });
-  child.on('error', (error) =>
-    log(`no guardian: after a kill, only the next start puts things back: ${error.message}`),
-  );
-  child.stdin!.on('error', () => undefined);
-  child.unref();
-  return { dismiss: () => void child.stdin!.end() };
+/** POSIX sh; the orders are read to their end before the first is carried out. Exported for tests. */
+export const WAITING_SCRIPT = `trap '' HUP INT TERM
+orders= complete=
+while IFS= read -r line; do
+  orders="$orders$line
+"
+  if [ "$line" = '${END_OF_ORDERS}' ]; then complete=yes; fi
+done
+if [ "$complete" ]; then eval "$orders"; fi
+`;
+
+export class Guardian {
+  readonly #child: ChildProcess;
+  #ended = false;
+
+  /** Returns at once; what keeps it from starting is told later. It has no orders yet. */
+  constructor(log: (text: string) => void) {
+    const child = spawn('/bin/sh', ['-c', WAITING_SCRIPT], {
+      detached: true,
+      stdio: ['pipe', 'ignore', 'ignore'],
+      cwd: '/',
+    });
+    this.#child = child;
+    child.on('exit', () => (this.#ended = true));
+    child.on('error', (error) => {
+      this.#ended = true;
+      log(`no guardian: after a kill, only the next start puts things back: ${error.message}`);
+    });
+    child.stdin.on('error', () => undefined);
+    child.unref();
+  }
+
+  /** Somebody has ended it. */
+  get isGone(): boolean {
+    return this.#ended;
+  }
+
+  /** To be called once. */
+  entrust(files: JournalFiles, journal: Journal): void {
+    this.#child.stdin!.write(`${guardianOrders(files, journal)}${END_OF_ORDERS}\n`);
+  }
+
+  /** After the journal was removed or replaced, or if it never had orders. */
+  dismiss(): void {
+    this.#child.stdin!.end();
+  }
 }
 
 /** POSIX sh. Exported for tests. */
-export function guardianScript({ journal: file, claimed }: JournalFiles, journal: Journal): string {
+export function guardianOrders({ journal: file, claimed }: JournalFiles, journal: Journal): string {
   const sysctls = restoringOrder(journal.sysctls);
   const lines = [
-    "trap '' HUP INT TERM",
-    'read -r _ || :',
     `grep -qs ${quote(journal.nonce)} ${quote(file)} && mv ${quote(file)} ${quote(claimed)} || exit 0`,
     // Values are compared before the first is written: that of `all` changes others.
     ...sysctls.map(({ path }, index) => `v${index}=; read -r v${index} <${quote(path)}`),

@@ -4,7 +4,7 @@
  * What it tells of (sysctls, routes, tables of nftables) ends with the boot and with the network namespace, so that a
  * journal of another one tells of nothing any more.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RouteChange, SysctlChange } from './types.js';
 
@@ -36,16 +36,13 @@ export function here(): { boot: string; netns: number } {
   };
 }
 
-/** Complete on disk when it returns. */
+/**
+ * Whole, or as it was before, whenever this process is killed. Not waited for to be on the disk: what ends without that
+ * (the power, the kernel) ends what the journal tells of, too.
+ */
 export function writeJournal({ journal: file }: JournalFiles, journal: Journal): void {
   const temporary = `${file}.tmp`;
-  const fd = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(fd, `${JSON.stringify(journal, null, 2)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  writeFileSync(temporary, `${JSON.stringify(journal, null, 2)}\n`, { mode: 0o600 });
   renameSync(temporary, file);
 }
 

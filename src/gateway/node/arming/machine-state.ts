@@ -1,8 +1,8 @@
-/** What is changed on the machine now, on the disk and with a guardian, so that it can be put back from any point. */
+/** What is changed on the machine now, in a file and with a guardian, so that it can be put back from any point. */
 import { randomBytes } from 'node:crypto';
-import { runNft } from '../../../nft.js';
+import { ReadyNft } from '../../../nft.js';
 import { messageOf } from '../../../errors.js';
-import { startGuardian, type Guardian } from './guardian.js';
+import { Guardian } from './guardian.js';
 import { addRoutes, removeRoutes } from './ip-command.js';
 import { here, removeJournal, writeJournal, type Journal, type JournalFiles } from './journal.js';
 import { DELETE_SCRIPT } from './ruleset.js';
@@ -15,12 +15,18 @@ export interface Changes {
 }
 
 const NONCE_BYTES = 16;
+/** After a change, so long: what is prepared for the next one must not delay the answer to this one. */
+const REST_MS = 100;
 
 export class MachineState {
   readonly #files: JournalFiles;
   readonly #log: (text: string) => void;
+  readonly #nft = new ReadyNft();
   #journal: Journal | null = null;
   #guardian: Guardian | null = null;
+  /** Without orders yet. */
+  #nextGuardian: Guardian | null = null;
+  #resting: NodeJS.Timeout | null = null;
 
   constructor(files: JournalFiles, log: (text: string) => void) {
     this.#files = files;
@@ -40,6 +46,32 @@ export class MachineState {
     return this.#journal?.routes ?? [];
   }
 
+  /** Starts the processes that the next change needs: each costs milliseconds for which somebody would wait then. */
+  prepare(): void {
+    this.#nft.prepare();
+    if (this.#journal === null && (this.#nextGuardian?.isGone ?? true)) this.#nextGuardian = new Guardian(this.#log);
+  }
+
+  #prepareLater(): void {
+    this.#resting ??= setTimeout(() => {
+      this.#resting = null;
+      this.prepare();
+    }, REST_MS).unref();
+  }
+
+  /** Nothing will be changed any more; what is, stays guarded. */
+  close(): void {
+    if (this.#resting) clearTimeout(this.#resting);
+    this.#nft.close();
+    this.#nextGuardian?.dismiss();
+    this.#nextGuardian = null;
+  }
+
+  /** Runs a script of nft that changes nothing but the table. */
+  async writeTable(script: string): Promise<void> {
+    await this.#nft.run(script).finally(() => this.#prepareLater());
+  }
+
   /**
    * Makes these changes be in force, and `script` between the ones that open the machine and those that close it: rules are
    * there before anything is forwarded.
@@ -57,7 +89,7 @@ export class MachineState {
     if (this.#journal === null || fresh.sysctls.length + fresh.routes.length > 0)
       this.#record([...wanted.sysctls, ...stale.sysctls], [...wanted.routes, ...stale.routes]);
     restoreSysctls(stale.sysctls);
-    await allOf([runNft(script), addRoutes(fresh.routes)]);
+    await allOf([this.writeTable(script), addRoutes(fresh.routes)]);
     writeSysctls(fresh.sysctls);
     if (stale.sysctls.length + stale.routes.length > 0) {
       await removeRoutes(stale.routes);
@@ -74,7 +106,7 @@ export class MachineState {
     if (this.#journal === null) return;
     restoreSysctls(this.#journal.sysctls);
     await beforeTable().catch((error: unknown) => this.#log(`the last counts are lost: ${messageOf(error)}`));
-    await allOf([removeRoutes(this.#journal.routes), runNft(DELETE_SCRIPT)]);
+    await allOf([removeRoutes(this.#journal.routes), this.writeTable(DELETE_SCRIPT)]);
     removeJournal(this.#files);
     this.#guardian?.dismiss();
     this.#guardian = null;
@@ -92,9 +124,16 @@ export class MachineState {
     writeJournal(this.#files, journal);
     this.#journal = journal;
     const previous = this.#guardian;
-    this.#guardian = startGuardian(this.#files, journal, this.#log);
+    this.#guardian = this.#takeGuardian();
+    this.#guardian.entrust(this.#files, journal);
     // It finds that the journal is no longer its own.
     previous?.dismiss();
+  }
+
+  #takeGuardian(): Guardian {
+    const next = this.#nextGuardian;
+    this.#nextGuardian = null;
+    return next === null || next.isGone ? new Guardian(this.#log) : next;
   }
 }
 

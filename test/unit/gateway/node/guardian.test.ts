@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { guardianScript } from '../../../../src/gateway/node/arming/guardian.js';
+import { guardianOrders, WAITING_SCRIPT } from '../../../../src/gateway/node/arming/guardian.js';
 import {
   here,
   journalFiles,
@@ -40,7 +40,7 @@ function journalOf(nonce = 'a'.repeat(32)): Journal {
   return { version: 1, ...here(), nonce, sysctls, routes };
 }
 
-function run(journal: Journal): string[] {
+function run(journal: Journal, orders = `${guardianOrders(journalFiles(directory), journal)}#end\n`): string[] {
   for (const [name, value] of [
     ['accept_ra', '2'],
     ['mine', '1'],
@@ -48,8 +48,8 @@ function run(journal: Journal): string[] {
   ] as const)
     writeFileSync(at(name), `${value}\n`);
   const env = { PATH: `${directory}:${process.env['PATH']}`, NOTES: at('notes') };
-  execFileSync('/bin/sh', ['-c', guardianScript(journalFiles(directory), journal)], {
-    input: '',
+  execFileSync('/bin/sh', ['-c', WAITING_SCRIPT], {
+    input: orders,
     env,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
@@ -74,6 +74,18 @@ describe('at the end of its input', () => {
     prepare();
     expect(run(journalOf())).toEqual([]);
     expect(values()).toEqual(['2', '1', '7']);
+  });
+});
+
+describe('orders', () => {
+  test.each([
+    ['none', (): string => ''],
+    ['those that were cut off', (orders: string): string => orders],
+    ['those that were cut off in the last line', (orders: string): string => `${orders}#end`],
+  ])('are not carried out: %s', (_, cut) => {
+    writeJournal(journalFiles(directory), journalOf());
+    expect(run(journalOf(), cut(guardianOrders(journalFiles(directory), journalOf())))).toEqual([]);
+    expect(existsSync(at('arming.json'))).toBe(true);
   });
 });
 
