@@ -289,6 +289,32 @@ describe('while a node is elected and carries', () => {
     expect(readResidentMb(rig.controller.pid) - residentMb).toBeLessThan(64);
   });
 
+  it("a flood from the phone's own address does not keep its answers away", async () => {
+    const { namespace } = rig.lab.nodes[0]!;
+    const shown = sh('ip', '-n', namespace, '-6', 'addr', 'show', 'dev', NODE_LAN_INTERFACE, 'scope', 'link');
+    const source = /inet6 (\S+)\//.exec(shown)![1]!;
+    const before = await discarded('auth');
+    await carriesOn(async () => {
+      const flood = await FloodProcess.start(
+        { namespace: rig.lab.nodes[1]!.namespace, name: NODE_LAN_INTERFACE },
+        {
+          source,
+          sourceBits: 0,
+          sender: (await phone()).id,
+          keyId: pairingOnRouter().keys.at(-1)!.id,
+          messagesPerSecond: 4000,
+          maxSeconds: 60 * SLOWNESS,
+        },
+      );
+      cleanUp.push(() => flood.stop());
+      // Longer than two leases.
+      await until(() => flood.sent > 40_000, { ...WAIT, what: '40,000 messages' });
+      await renewals();
+      await flood.stop();
+    });
+    expect(await discarded('auth')).toBeGreaterThan(before);
+  });
+
   it('a rogue router with keys of its own elects and releases nobody', async () => {
     await until(() => seen().some(({ message }) => message.type === 'renew'), { ...WAIT, what: 'a RENEW' });
     const strange = newKey(0);
