@@ -52,7 +52,7 @@ function commandRoutes(app: ApiInstance, { service, clock, by }: ApiContext): vo
   const commands = [
     ['approve', 'approveGateway', 'Allow a node to be elected where `approval` is `manual`'],
     ['elect', 'electGateway', 'Elect a node whether it is needed or not, until `auto`'],
-    ['release', 'releaseGateway', 'Release a node and do not elect it, until `auto`'],
+    ['release', 'releaseGateway', 'Release a node, once something else works, and do not elect it, until `auto`'],
     ['auto', 'autoGateway', 'End an `elect` or `release` by hand: the need decides again'],
   ] as const;
   for (const [command, method, summary] of commands) {

@@ -16,7 +16,11 @@ interface DecideOptions extends ClientOptions, StateOptions {
 const decisions = [
   ['approve', 'allow a node to be elected, where `approval` is `manual`', 'is approved'],
   ['elect', 'elect a node whether it is needed or not, until `auto`', 'is elected by hand, until "auto"'],
-  ['release', 'release a node and do not elect it, until `auto`', 'is kept released, until "auto"'],
+  [
+    'release',
+    'release a node, once something else works, and do not elect it, until `auto`',
+    'is kept released, until "auto"',
+  ],
   ['auto', 'end an `elect` or `release` by hand: the need decides again', 'is elected when it is needed'],
 ] as const;
 

@@ -341,6 +341,13 @@ describe('a better node', () => {
     expect([world.stateOf('a'), world.stateOf('b')]).toEqual(['electing', 'leaving']);
     expect(world.operator('auto', 'b').view('b').operator).toBeNull();
   });
+
+  it('is waited for by one that a person releases, which says that it carries on', () => {
+    const world = incumbent().operator('release', 'b');
+    const why = 'cannot be elected: released by Ada';
+    expect(world.view('b')).toMatchObject({ state: 'leaving', why: `${why}; carries on until something else works` });
+    expect(world.left('b').answer('b').view('b')).toMatchObject({ state: 'offered', why });
+  });
 });
 
 describe('a node whose path was found bad', () => {

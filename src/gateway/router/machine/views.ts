@@ -54,7 +54,9 @@ function viewOf(entry: NodeEntry, rankFromOne: number | null, why: string, nowUs
 
 function whyNot(state: RouterState, entry: NodeEntry): string {
   const excluded = exclusionOf(state, entry);
-  if (excluded) return `cannot be elected: ${excluded.why}`;
+  // Nobody's traffic is thrown away: it says so, or an operator would think that a release by hand did nothing.
+  const carries = entry.state === 'leaving' ? '; carries on until something else works' : '';
+  if (excluded) return `cannot be elected: ${excluded.why}${carries}`;
   return 'cannot be elected: offers nothing of what is needed';
 }
 
