@@ -1,6 +1,7 @@
 /** One step at work: entries are replaced, never written to; what is to be done collects in order. */
 import type { Order } from '../../wire/types.js';
 import type { NodeState, RouterAction } from '../types.js';
+import { NodeTable } from './node-table.js';
 import { next64 } from './random.js';
 import type { NodeEntry, RouterState } from './state.js';
 
@@ -14,7 +15,8 @@ export class Work {
   /** Grows with every entry that is replaced. */
   changes = 0;
   #state: RouterState;
-  #nodes: Map<string, NodeEntry> | null = null;
+  /** A copy of this step's own, once an entry has changed. */
+  #nodes: NodeTable | null = null;
 
   constructor(state: RouterState, nowUs: number) {
     this.#state = state;
@@ -47,15 +49,15 @@ export class Work {
   }
 
   put(entry: NodeEntry): NodeEntry {
-    this.#nodes ??= new Map(this.#state.nodes);
-    this.#nodes.set(entry.pairing, entry);
+    this.#nodes ??= NodeTable.copyOf(this.#state.nodes);
+    this.#nodes.put(entry);
     this.changes += 1;
     return entry;
   }
 
   remove(pairing: string): void {
-    this.#nodes ??= new Map(this.#state.nodes);
-    this.#nodes.delete(pairing);
+    this.#nodes ??= NodeTable.copyOf(this.#state.nodes);
+    this.#nodes.remove(pairing);
   }
 
   change(entry: NodeEntry, change: Partial<NodeEntry>): NodeEntry {
