@@ -42,7 +42,7 @@ export class IpAddress {
       throw new RangeError(`an address has 4 or 16 bytes, not ${bytes.length}`);
     }
     // Not slice(): on a Buffer that would be a view, and the netlink buffer is used again.
-    return new IpAddress(Uint8Array.from(bytes));
+    return new IpAddress(new Uint8Array(bytes));
   }
 
   /** 0.0.0.0 or :: */

@@ -5,9 +5,11 @@
  */
 import { IpAddress } from '../../net/ip-address.js';
 import type { LinkDatagram } from '../../native.js';
+import { bufferOf } from '../wire/bytes.js';
 import { authenticate, decode, peek, SENT_BY, UNPAIRED_KEY_ID, type Peeked } from '../wire/index.js';
 import { HOP_LIMIT, type DiscardReason, type Header, type MachineId, type Message } from '../wire/types.js';
 import type { KnownKey } from './keyring.js';
+import type { Origin } from './types.js';
 
 /** What the checks ask about this machine and what it has received before. */
 export interface CheckContext {
@@ -23,10 +25,7 @@ export interface CheckContext {
   onAuthentic(known: KnownKey, peeked: Peeked, source: string): void;
 }
 
-export type Arrival = Pick<LinkDatagram, 'bytes' | 'hopLimit' | 'truncated' | 'fragmented'> & {
-  address: IpAddress;
-  ifindex: number;
-};
+export type Arrival = Pick<LinkDatagram, 'bytes' | 'hopLimit' | 'truncated' | 'fragmented'>;
 
 export type Verdict =
   | { kind: 'message'; pairing: string; header: Header; message: Message }
@@ -45,8 +44,8 @@ function isOnLink(hopLimit: number, source: IpAddress): boolean {
   return !(source.isMulticast || source.isUnspecified || source.isLoopback || source.equals(BROADCAST));
 }
 
-export function check(arrival: Arrival, context: CheckContext): Verdict {
-  const { bytes, hopLimit, address, ifindex } = arrival;
+export function check(arrival: Arrival, { address, ifindex }: Origin, context: CheckContext): Verdict {
+  const { bytes, hopLimit } = arrival;
   if (!isOnLink(hopLimit, address)) return discard('ttl');
   if (arrival.truncated || arrival.fragmented) return discard('size');
   const peeked = peek(bytes);
@@ -60,8 +59,7 @@ export function check(arrival: Arrival, context: CheckContext): Verdict {
 }
 
 /** One string for each source. */
-const sourceKey = (ifindex: number, { bytes }: IpAddress): string =>
-  `${ifindex} ${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')}`;
+const sourceKey = (ifindex: number, { bytes }: IpAddress): string => `${ifindex} ${bufferOf(bytes).toString('latin1')}`;
 
 /** Who sends such messages, and who it is from and for. */
 function addressing({ type, sender, receiver }: Peeked, { self, role }: CheckContext): DiscardReason | null {

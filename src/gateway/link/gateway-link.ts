@@ -27,6 +27,8 @@ import type {
 } from './types.js';
 
 const DEFAULT_BATCH_MS = 20;
+/** While nothing is at stake: hundreds of nodes then cost ten wake-ups a second. */
+const CALM_BATCH_MS = 100;
 /** How soon what could not be opened is tried again: an interface without address, without IPv6, with the port taken. */
 const RETRY_US = 1_000_000;
 
@@ -44,7 +46,7 @@ export interface GatewayLinkOptions {
   onPeer: (pairing: string, peer: MachineId) => void;
   /** A peer has used a key, or a newer one, for the first time since the start (PairingStore.dropOldKeys). */
   onKeyUsed?: (pairing: string, key: KeyId) => void;
-  /** Datagrams are read as often as this, except while it is urgent. Default 20. */
+  /** Datagrams are read as often as this, except while it is urgent, or calm. Default 20. */
   batchMs?: number;
   /** What goes to everybody goes by this family where there is a choice. Default 6. */
   prefer?: Family;
@@ -57,6 +59,8 @@ export interface OpenGatewayLink extends GatewayLink {
   seed(pairing: string, sender: MachineId, order: Order): void;
   /** The state machine found the echo of a message not to be current: check 13 of section 4.2. */
   countEcho(origin: Origin): void;
+  /** Nobody is elected and nobody is needed: datagrams are then read in longer batches. Not so at the beginning. */
+  setCalm(calm: boolean): void;
   /** Datagrams that the kernel dropped because they came faster than they are read. */
   overruns(): number;
   /** Interfaces on which nothing can be said or heard, and why; they are tried again each second. */
@@ -97,7 +101,10 @@ class Link implements OpenGatewayLink {
     this.#clock = options.clock;
     const side = options.role === 'router' ? 'nodes' : 'routers';
     this.#keyring = new Keyring(options.pairings, side, (names) => this.#replay.retain(names));
-    this.#reading = new BatchedReading(options.clock, options.batchMs ?? DEFAULT_BATCH_MS);
+    this.#reading = new BatchedReading(options.clock, {
+      batchMs: options.batchMs ?? DEFAULT_BATCH_MS,
+      calmBatchMs: CALM_BATCH_MS,
+    });
     this.#context = this.#checkContext();
   }
 
@@ -128,6 +135,10 @@ class Link implements OpenGatewayLink {
 
   setUrgent(urgent: boolean): void {
     this.#reading.setUrgent(urgent);
+  }
+
+  setCalm(calm: boolean): void {
+    this.#reading.setCalm(calm);
   }
 
   strangers(): readonly Stranger[] {
@@ -237,8 +248,7 @@ class Link implements OpenGatewayLink {
   #receive(datagram: LinkDatagram, { ifindex, ifname }: InterfaceSockets): void {
     const origin = { ifindex, ifname, address: IpAddress.fromBytes(datagram.source) };
     this.#counts.received++;
-    const verdict = check({ ...datagram, address: origin.address, ifindex }, this.#context);
-    this.#judge(verdict, origin);
+    this.#judge(check(datagram, origin, this.#context), origin);
   }
 
   #judge(verdict: Verdict, origin: Origin): void {

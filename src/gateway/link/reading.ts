@@ -1,12 +1,19 @@
 /**
- * When datagrams are read: in batches, so that hundreds of nodes cost some tens of wake-ups a second; at once where
- * somebody waits for an answer. And never more than so many in a batch's time: a flood costs the kernel's drops.
+ * When datagrams are read: in batches, so that hundreds of nodes cost some tens of wake-ups a second, and fewer while
+ * nothing depends on them; at once where somebody waits for an answer. And never more than so many in a batch's time: a
+ * flood costs the kernel's drops.
  */
 import type { Clock } from '../../controller/ports.js';
 
 export interface Readable {
   /** Handles up to `max` datagrams. @returns how many; fewer: there are no more */
   read(max: number): number;
+}
+
+export interface BatchTimes {
+  batchMs: number;
+  /** While it is calm: how long the first datagram of a batch waits. What it leaves is read at the usual pace. */
+  calmBatchMs: number;
 }
 
 /** 6,400 a second at the default: more than may pass the rates of section 8, and less than a tenth of a core. */
@@ -20,23 +27,26 @@ export class BatchedReading {
   readonly #clock: Clock;
   readonly #batchUs: number;
   readonly #waiting = new Set<Readable>();
-  #cancel: (() => void) | null = null;
+  readonly #calmBatchUs: number;
+  #timer: { atUs: number; cancel: () => void } | null = null;
   #urgent = false;
+  #calm = false;
   #reading = false;
   #closed = false;
   #windowStartUs = -Infinity;
   #leftInWindow = 0;
 
-  constructor(clock: Clock, batchMs: number) {
+  constructor(clock: Clock, { batchMs, calmBatchMs }: BatchTimes) {
     this.#clock = clock;
     this.#batchUs = batchMs * US_PER_MS;
+    this.#calmBatchUs = calmBatchMs * US_PER_MS;
   }
 
   /** Something waits there. */
   readable(readable: Readable): void {
     this.#waiting.add(readable);
     if (this.#urgent) this.#read();
-    else this.#readAt(this.#clock.nowUs() + this.#batchUs);
+    else this.#readAt(this.#clock.nowUs() + (this.#calm ? this.#calmBatchUs : this.#batchUs));
   }
 
   forget(readable: Readable): void {
@@ -48,18 +58,30 @@ export class BatchedReading {
     if (urgent && this.#waiting.size > 0) this.#read();
   }
 
+  /** Nothing that comes can matter soon. */
+  setCalm(calm: boolean): void {
+    this.#calm = calm;
+    if (!calm) this.#readAt(this.#clock.nowUs() + this.#batchUs);
+  }
+
   close(): void {
     this.#closed = true;
     this.#waiting.clear();
-    this.#cancel?.();
+    this.#timer?.cancel();
   }
 
+  /** Then, if not sooner. */
   #readAt(atUs: number): void {
-    if (this.#closed || this.#cancel || this.#waiting.size === 0) return;
-    this.#cancel = this.#clock.at(atUs, () => {
-      this.#cancel = null;
+    if (this.#closed || this.#waiting.size === 0) return;
+    if (this.#timer) {
+      if (this.#timer.atUs <= atUs) return;
+      this.#timer.cancel();
+    }
+    const cancel = this.#clock.at(atUs, () => {
+      this.#timer = null;
       this.#read();
     });
+    this.#timer = { atUs, cancel };
   }
 
   #read(): void {

@@ -94,7 +94,11 @@ class Channel implements GatewayChannel {
     this.#runner = new MachineRunner(
       initialRouter({ policy: routerPolicy(config, self, []), epoch, seed: random() }),
       clock,
-      { act: (action) => this.#act(action), setUrgent: (urgent) => this.#link.setUrgent(urgent) },
+      {
+        act: (action) => this.#act(action),
+        setUrgent: (urgent) => this.#link.setUrgent(urgent),
+        setCalm: (calm) => this.#link.setCalm(calm),
+      },
     );
     this.#link = options.openLink({
       role: 'router',

@@ -8,7 +8,8 @@ export const ID_BYTES = 16;
 export class Malformed extends Error {}
 
 /** A view: nothing is copied. */
-export const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+export const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Lower-case hex of `length` bytes. */
 export const hexAt = (bytes: Uint8Array, offset: number, length: number): string =>
@@ -22,14 +23,18 @@ export const isNobody = (id: MachineId): boolean => /^0+$/.test(id);
 /** Reads one value from start to end; every read throws Malformed where the value is too short for it. */
 export class ByteReader {
   readonly #bytes: Buffer;
-  #offset = 0;
+  readonly #end: number;
+  #offset: number;
 
-  constructor(bytes: Uint8Array) {
+  /** @param start @param end of the value in `bytes`; default: all of them */
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.#bytes = bufferOf(bytes);
+    this.#offset = start;
+    this.#end = end;
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.#offset;
+    return this.#end - this.#offset;
   }
 
   u8(): number {
@@ -57,6 +62,12 @@ export class ByteReader {
   take(length: number): Uint8Array {
     const start = this.#advance(length);
     return this.#bytes.subarray(start, start + length);
+  }
+
+  /** A reader of these bytes alone. */
+  part(length: number): ByteReader {
+    const start = this.#advance(length);
+    return new ByteReader(this.#bytes, start, start + length);
   }
 
   id(): MachineId {

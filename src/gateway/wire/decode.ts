@@ -3,7 +3,7 @@ import { ByteReader, isNobody, Malformed } from './bytes.js';
 import type { Field } from './fields.js';
 import { AUTH_BYTES, HEADER_BYTES, peek } from './header.js';
 import { CRITICAL, MAXIMUM_TLVS } from './kind.js';
-import { CRITICAL_NAMES, fieldsOf } from './messages.js';
+import { CRITICAL_NAMES, layouts } from './messages.js';
 import type { Header, Message, MessageType } from './types.js';
 
 export type Decoded =
@@ -13,7 +13,7 @@ export type Decoded =
 
 interface Tlv {
   type: number;
-  value: Uint8Array;
+  value: ByteReader;
 }
 
 /** Whether the message is authentic is not asked here: see authenticate(). */
@@ -23,7 +23,7 @@ export function decode(bytes: Uint8Array): Decoded {
   const { type, sender, receiver, order } = peeked;
   try {
     if (isNobody(sender)) throw new Malformed('the sender has no id');
-    const tlvs = split(bytes.subarray(HEADER_BYTES, bytes.length - AUTH_BYTES));
+    const tlvs = split(new ByteReader(bytes, HEADER_BYTES, bytes.length - AUTH_BYTES));
     const message = build(type, tlvs);
     const unknown = tlvs.find((tlv) => tlv.type & CRITICAL && !CRITICAL_NAMES.has(tlv.type));
     if (unknown) return { ok: false, reason: 'critical', detail: `unknown TLV ${hex(unknown.type)}` };
@@ -36,22 +36,20 @@ export function decode(bytes: Uint8Array): Decoded {
 
 const hex = (type: number): string => `0x${type.toString(16).padStart(4, '0')}`;
 
-/** @param bytes between header and AUTH */
-function split(bytes: Uint8Array): Tlv[] {
-  const reader = new ByteReader(bytes);
+/** @param reader of what is between header and AUTH */
+function split(reader: ByteReader): Tlv[] {
   const tlvs: Tlv[] = [];
   while (reader.remaining > 0) {
     if (tlvs.length === MAXIMUM_TLVS - 1) throw new Malformed(`more than ${MAXIMUM_TLVS} TLVs`);
     const type = reader.u16();
-    tlvs.push({ type, value: reader.take(reader.u16()) });
+    tlvs.push({ type, value: reader.part(reader.u16()) });
   }
   return tlvs;
 }
 
 /** What is known, but has no place in this message, is skipped like what is unknown; unless it is critical. */
 function build(type: MessageType, tlvs: readonly Tlv[]): Message {
-  const fields = fieldsOf(type);
-  const places = new Set(fields.map(([, field]) => field.kind.type));
+  const { fields, places } = layouts[type];
   for (const tlv of tlvs) {
     const name = CRITICAL_NAMES.get(tlv.type);
     if (name !== undefined && !places.has(tlv.type)) throw new Malformed(`${name} has no place here`);
@@ -76,8 +74,7 @@ function readField(field: Field<unknown>, tlvs: readonly Tlv[]): unknown {
   return field.fromValues(values);
 }
 
-function readValue({ kind }: Field<unknown>, bytes: Uint8Array): unknown {
-  const reader = new ByteReader(bytes);
+function readValue({ kind }: Field<unknown>, reader: ByteReader): unknown {
   try {
     const value = kind.read(reader);
     if (reader.remaining > 0 && !kind.mayGrow) throw new Malformed('too long');

@@ -5,7 +5,7 @@ import { ByteWriter } from './bytes.js';
 import type { Field } from './fields.js';
 import { AUTH_BYTES, CODE_BYTES, KEY_ID_BYTES, LENGTH_OFFSET, UNPAIRED_KEY_ID, writeHeader } from './header.js';
 import { AUTH, type Kind } from './kind.js';
-import { fieldsOf } from './messages.js';
+import { layouts } from './messages.js';
 import { MAXIMUM_MESSAGE_BYTES, type Header, type Message } from './types.js';
 
 /**
@@ -18,7 +18,7 @@ export function encode(header: Header, message: Message, key: PairingKey | null)
   const out = new ByteWriter(MAXIMUM_MESSAGE_BYTES);
   writeHeader(out, header, message.type);
   const properties = message as unknown as Record<string, unknown>;
-  for (const [property, field] of fieldsOf(message.type)) writeField(out, field, properties[property]);
+  for (const [property, field] of layouts[message.type].fields) writeField(out, field, properties[property]);
   writeAuth(out, key);
   return out.written();
 }

@@ -64,9 +64,22 @@ const fields: { [T in MessageType]: FieldsOf<Extract<Message, { type: T }>> } = 
   released: { lease: once(LEASE), echo: once(ECHO), usage: once(USAGE) },
 };
 
-/** Properties of a message of this type and what they are on the wire. */
-export const fieldsOf = (type: MessageType): [property: string, field: Field<unknown>][] =>
-  Object.entries(fields[type] as Record<string, Field<unknown>>);
+/** What a message of one type is made of. */
+export interface Layout {
+  /** Properties and what they are on the wire, in the order in which they are written. */
+  fields: readonly (readonly [property: string, field: Field<unknown>])[];
+  /** Types of the TLVs that have their place in it. */
+  places: ReadonlySet<number>;
+}
+
+const layoutOf = (of: object): Layout => {
+  const entries = Object.entries(of as Record<string, Field<unknown>>);
+  return { fields: entries, places: new Set(entries.map(([, { kind }]) => kind.type)) };
+};
+
+export const layouts = Object.fromEntries(
+  Object.entries(fields).map(([type, of]) => [type, layoutOf(of)]),
+) as unknown as Readonly<Record<MessageType, Layout>>;
 
 const CRITICAL_KINDS = [LEASE, ECHO, FAMILY, WANT, CLIENTS, REASON, PATH];
 

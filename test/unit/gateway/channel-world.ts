@@ -90,6 +90,7 @@ export class ChannelWorld {
   elected: (readonly ElectedNode[])[] = [];
   log: string[] = [];
   urgent = false;
+  calm = false;
   seeded: string[] = [];
   echoes = 0;
   closed = false;
@@ -139,6 +140,7 @@ export class ChannelWorld {
       send: (message) => this.sent.push(message),
       setInterfaces: () => undefined,
       setUrgent: (urgent) => (this.urgent = urgent),
+      setCalm: (calm) => (this.calm = calm),
       strangers: () => [],
       statistics: () => ({ received: 1, accepted: 2, sent: 3, sendErrors: 4, discarded: { key: 5, ttl: 0 } as never }),
       close: () => (this.closed = true),

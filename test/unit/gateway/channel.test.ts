@@ -33,6 +33,17 @@ describe('the channel', () => {
     expect(world.urgent).toBe(false);
   });
 
+  it('reads in longer batches while nobody is elected and nobody is needed, and not before that is known', () => {
+    const world = open();
+    expect(world.calm).toBe(false);
+    expect(world.apply([]).calm).toBe(true);
+    // Whoever advertises now is to be elected.
+    expect(world.apply([4]).calm).toBe(false);
+    expect(world.advertise('a').answer().apply([], { idle: [] }).calm).toBe(false);
+    expect(world.answer().apply([], { idle: ['a'] }).calm).toBe(false);
+    expect(world.answer().calm).toBe(true);
+  });
+
   it('repeats what is not answered, by the clock', () => {
     const world = open().apply([4]).advertise('a');
     world.clock.advance(100_000);

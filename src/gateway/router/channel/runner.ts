@@ -9,6 +9,8 @@ export interface RunnerHost {
   act(action: RouterAction): void;
   /** Somebody's answer is waited for, or not (any more). */
   setUrgent(urgent: boolean): void;
+  /** Nobody has a lease and users' traffic needs nobody, or not (any more) so. */
+  setCalm(calm: boolean): void;
 }
 
 export class MachineRunner {
@@ -17,6 +19,7 @@ export class MachineRunner {
   readonly #host: RunnerHost;
   #state: RouterState;
   #urgent = false;
+  #calm = false;
   #timer: { atUs: number; cancel: () => void } | null = null;
   #onQuiet: (() => void) | null = null;
   #closed = false;
@@ -34,12 +37,13 @@ export class MachineRunner {
   dispatch(event: RouterEvent): void {
     if (this.#closed) return;
     const { state, actions } = step(this.#state, event, this.#clock.nowUs());
-    const idle = actions.length === 0 && state.deadlineUs === this.#state.deadlineUs;
+    const before = this.#state;
+    const idle = actions.length === 0 && state.deadlineUs === before.deadlineUs && state.need === before.need;
     this.#state = state;
     for (const action of actions) this.#host.act(action);
     // Most messages say nothing new: nobody is looked at for them.
     if (!idle) {
-      this.#tellUrgent();
+      this.#tellPace();
       this.#planTick();
     }
     if (this.#onQuiet && this.#isQuiet()) this.#onQuiet();
@@ -67,12 +71,16 @@ export class MachineRunner {
     return [...this.#state.nodes.values()].every(({ lease }) => lease === null);
   }
 
-  #tellUrgent(): void {
+  #tellPace(): void {
+    const { nodes, need } = this.#state;
     let urgent = false;
-    for (const { pending } of this.#state.nodes.values()) urgent ||= pending !== null;
-    if (urgent === this.#urgent) return;
-    this.#urgent = urgent;
-    this.#host.setUrgent(urgent);
+    let calm = need?.active.length === 0;
+    for (const { pending, lease } of nodes.values()) {
+      urgent ||= pending !== null;
+      calm &&= lease === null;
+    }
+    if (calm !== this.#calm) this.#host.setCalm((this.#calm = calm));
+    if (urgent !== this.#urgent) this.#host.setUrgent((this.#urgent = urgent));
   }
 
   #planTick(): void {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { check, type Arrival, type CheckContext, type Verdict } from '../../../../src/gateway/link/checks.js';
+import type { Origin } from '../../../../src/gateway/link/types.js';
 import type { PairingKey } from '../../../../src/gateway/pairing/types.js';
 import { codeOf } from '../../../../src/gateway/wire/auth.js';
 import { encode } from '../../../../src/gateway/wire/index.js';
@@ -37,10 +38,10 @@ interface Sent {
   header?: Partial<Header>;
   key?: PairingKey | null;
   change?: (bytes: Uint8Array) => Uint8Array | void;
-  arrival?: Partial<Arrival>;
+  arrival?: Partial<Arrival & Origin>;
 }
 
-function arrivalOf({ message = advertise, header = {}, key = KEY, change, arrival }: Sent): Arrival {
+function arrivalOf({ message = advertise, header = {}, key = KEY, change, arrival }: Sent): Arrival & Origin {
   const encoded = encode({ sender: NODE, receiver: SELF, order: ORDER, ...header }, message, key);
   const bytes = change?.(encoded) ?? encoded;
   return {
@@ -50,6 +51,7 @@ function arrivalOf({ message = advertise, header = {}, key = KEY, change, arriva
     fragmented: false,
     address: LINK_LOCAL,
     ifindex: 3,
+    ifname: 'lan0',
     ...arrival,
   };
 }
@@ -74,7 +76,8 @@ function contextOf(changes: Partial<CheckContext> = {}) {
 
 function run(sent: Sent, changes: Partial<CheckContext> = {}): { verdict: Verdict; asked: string[] } {
   const { context, asked } = contextOf(changes);
-  return { verdict: check(arrivalOf(sent), context), asked };
+  const arrival = arrivalOf(sent);
+  return { verdict: check(arrival, arrival, context), asked };
 }
 
 const withByte = (offset: number, value: number) => (bytes: Uint8Array) => void (bytes[offset] = value);

@@ -99,7 +99,7 @@ function setUp(changes: Partial<GatewayLinkOptions> = {}) {
 
 const from = (order: Order): Uint8Array => encode({ sender: NODE, receiver: null, order }, advertise, KEY);
 
-test('messages come with the next batch, and at once while it is urgent', () => {
+test('messages come with the next batch, at once while it is urgent, and later while it is calm', () => {
   const { clock, link, received, live } = setUp();
   link.setInterfaces([LAN]);
   live(6).arrive(from(1n));
@@ -110,6 +110,13 @@ test('messages come with the next batch, and at once while it is urgent', () => 
   link.setUrgent(true);
   live(6).arrive(from(2n));
   expect(received).toHaveLength(2);
+  link.setUrgent(false);
+  link.setCalm(true);
+  live(6).arrive(from(3n));
+  clock.advance(100 * MS - 1);
+  expect(received).toHaveLength(2);
+  clock.advance(1);
+  expect(received).toHaveLength(3);
 });
 
 test('discarded messages are told once, then as a sum each minute while they come', () => {

@@ -4,6 +4,7 @@ import { ManualClock } from '../../../helpers/manual-clock.js';
 
 const MS = 1000;
 const BATCH_MS = 20;
+const CALM_BATCH_MS = 100;
 
 /** Datagrams that wait; tells when they are read, as often as `waiting` goes up from 0. */
 class Source implements Readable {
@@ -20,7 +21,7 @@ class Source implements Readable {
 
 function setUp() {
   const clock = new ManualClock();
-  const reading = new BatchedReading(clock, BATCH_MS);
+  const reading = new BatchedReading(clock, { batchMs: BATCH_MS, calmBatchMs: CALM_BATCH_MS });
   const source = new Source();
   const arrive = (count: number): void => {
     const told = source.waiting > 0;
@@ -54,6 +55,33 @@ test('what is urgent is read at once, also what waits already', () => {
   expect(source.waiting).toBe(1);
   clock.advance(BATCH_MS * MS);
   expect(source.waiting).toBe(0);
+});
+
+test('while it is calm more is read together, and no more of a flood', () => {
+  const { clock, reading, source, arrive } = setUp();
+  reading.setCalm(true);
+  arrive(1);
+  clock.advance(CALM_BATCH_MS * MS - 1);
+  expect(source.waiting).toBe(1);
+  clock.advance(1);
+  expect(source.waiting).toBe(0);
+  arrive(100_000);
+  clock.advance(CALM_BATCH_MS * MS);
+  expect(source.waiting).toBe(100_000 - 128);
+  clock.advance(1_000 * MS);
+  expect(source.waiting).toBe(100_000 - 51 * 128);
+});
+
+test('what waits while it is calm is read soon when it no longer is', () => {
+  const { clock, reading, source, arrive } = setUp();
+  reading.setCalm(true);
+  arrive(1);
+  clock.advance(10 * MS);
+  reading.setCalm(false);
+  clock.advance(BATCH_MS * MS - 1);
+  expect(source.waiting).toBe(1);
+  clock.advance(1);
+  expect([source.reads, clock.pending]).toEqual([[1], 0]);
 });
 
 test('a flood is read by 128 datagrams in 20 ms, urgent or not', () => {
