@@ -49,14 +49,22 @@ let sent = 0;
 
 function advertise(socket: Socket, { address, id, key, keyId }: CrowdMember): void {
   const gateway = IpAddress.parse(address);
+  const order = epoch | ++sequence;
+  const changing = Number(order % 1000n);
+  // As a phone does: what it measures is never quite the same.
   const message: Message = {
     type: 'advertise',
     intervalMs: crowd.intervalMs,
     families: [{ family: 6, translation: 'masquerade', gateway }],
-    backhaul: [{ family: 6, state: 'good', lossPermille: 0, rttUs: 20_000, ageMs: 0 }],
+    name: 'phone of the crowd',
+    capacity: { downKbps: 50_000, upKbps: 10_000 },
+    cost: { preference: 100, metered: true, bytesLeft: null },
+    power: { batteryPercent: 80, charging: false },
+    backhaul: [{ family: 6, state: 'good', lossPermille: 0, rttUs: 20_000 + changing, ageMs: changing }],
+    slots: { total: 1, used: 0 },
     path: [id],
   };
-  const bytes = encode({ sender: id, receiver: null, order: epoch | ++sequence }, message, {
+  const bytes = encode({ sender: id, receiver: null, order }, message, {
     id: keyId,
     key: Buffer.from(key, 'hex'),
     createdMs: 0,
