@@ -3,10 +3,8 @@
  * also NXDOMAIN: what is asked is the path and the resolver, not the name.
  */
 import { randomInt } from 'node:crypto';
-import { type Socket, createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { closeSync, write } from 'node:fs';
-import { promisify } from 'node:util';
+import type { Socket } from 'node:dgram';
+import { adoptUdp } from '../../connected-udp.js';
 import type { Clock, ProbePath } from '../../controller/ports.js';
 import type { ProbeTarget } from '../../config/target-key.js';
 import type { DnsProbeConfig } from '../../config/types.js';
@@ -15,7 +13,6 @@ import { encodeQuery, readResponse } from './dns-codec.js';
 import { type PathConnector, connectByPath } from './path-connection.js';
 
 const HEALTHY_RCODES: ReadonlySet<string> = new Set(['NOERROR', 'NXDOMAIN']);
-const writeTo = promisify(write);
 
 export async function dnsProbe(
   connector: PathConnector & { clock: Clock },
@@ -29,29 +26,15 @@ export async function dnsProbe(
   const address = target.address!;
   const { fd } = await connectByPath(connector, 'udp', path, address, target.port!, probe.timeoutMs);
   // The id is random and the port is the kernel's random choice: an answer from elsewhere does not match.
-  const socket = createSocket(address.family === 4 ? 'udp4' : 'udp6');
+  const { socket, send } = await adoptUdp(fd, address.family);
   try {
-    await bindTo(socket, fd);
     signal.throwIfAborted();
     const startUs = clock.nowUs();
     const answer = firstAnswer(socket, query, signal);
-    // The descriptor is connected already, which dgram does not know and would refuse to send on.
-    const [outcome] = await Promise.all([answer, writeTo(fd, query)]);
+    const [outcome] = await Promise.all([answer, send(query)]);
     return outcome.ok ? { ok: true, rttUs: clock.nowUs() - startUs } : outcome;
   } finally {
     socket.close();
-  }
-}
-
-/** Takes the descriptor over; it is closed with the socket, or here if that fails. */
-async function bindTo(socket: Socket, fd: number): Promise<void> {
-  try {
-    const listening = once(socket, 'listening');
-    socket.bind({ fd });
-    await listening;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
   }
 }
 

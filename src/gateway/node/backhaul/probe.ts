@@ -6,17 +6,14 @@
  * from the far end.
  */
 import { randomInt } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
-import { closeSync, write } from 'node:fs';
+import type { Socket } from 'node:dgram';
 import { Socket as Stream } from 'node:net';
-import { promisify } from 'node:util';
+import { adoptUdp } from '../../../connected-udp.js';
 import { IpAddress } from '../../../net/ip-address.js';
 import { native, type NativeError, type PathSocket } from '../../../native.js';
 import type { BackhaulTarget } from './types.js';
 
 const NS_PER_US = 1000n;
-const writeTo = promisify(write);
 
 /** @throws Error with the errno's name or another short reason */
 export async function probeTarget(target: BackhaulTarget, ifname: string, timeoutMs: number): Promise<number> {
@@ -60,27 +57,13 @@ function open(kind: 'tcp' | 'udp', target: BackhaulTarget, ifname: string, timeo
 async function ask(target: BackhaulTarget, ifname: string, timeoutMs: number): Promise<void> {
   const query = rootQuery(randomInt(0x10000));
   const { fd } = await open('udp', target, ifname, timeoutMs);
-  const socket = createSocket(target.address.family === 4 ? 'udp4' : 'udp6');
+  const { socket, send } = await adoptUdp(fd, target.address.family);
   const timer = setTimeout(() => socket.emit('error', new Error('ETIMEDOUT')), timeoutMs);
   try {
-    await bindTo(socket, fd);
-    // The descriptor is connected already, which dgram does not know and would refuse to send on.
-    await Promise.all([answered(socket, query), writeTo(fd, query)]);
+    await Promise.all([answered(socket, query), send(query)]);
   } finally {
     clearTimeout(timer);
     socket.close();
-  }
-}
-
-/** Takes the descriptor over; it is closed with the socket, or here if that fails. */
-async function bindTo(socket: Socket, fd: number): Promise<void> {
-  try {
-    const listening = once(socket, 'listening');
-    socket.bind({ fd });
-    await listening;
-  } catch (error) {
-    closeSync(fd);
-    throw error;
   }
 }
 
