@@ -6,6 +6,7 @@ import type { Clock, GatewayChannel } from '../../controller/ports.js';
 import type { NativeAddon } from '../../native.js';
 import { openGatewayLink } from '../link/index.js';
 import { machineId, nextEpoch, openPairings } from '../pairing/index.js';
+import { rehearseElections } from '../rehearsal.js';
 import { createGatewayChannel } from './channel.js';
 import type { Log } from './channel/usage.js';
 
@@ -33,6 +34,7 @@ export function openGatewayChannel({ config, native, clock, log, netns }: OpenCh
   const epoch = nextEpoch(stateDirectory, Math.floor(clock.wallMs() / MS_PER_SECOND), 'router');
   const pairings = openPairings({ stateDirectory, side: 'nodes' });
   for (const { file, reason } of pairings.problems()) log('warn', `${file} is not used: ${reason}`);
+  rehearseElections();
   return createGatewayChannel({
     config,
     self,

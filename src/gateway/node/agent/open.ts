@@ -1,5 +1,6 @@
 /** Puts the agent together: files, sockets, rules. `detour gateway run` is this and a terminal. */
 import { randomBytes } from 'node:crypto';
+import { setPriority } from 'node:os';
 import type { GatewayNodeConfig } from '../../../config/gateway-node/index.js';
 import type { Clock } from '../../../controller/ports.js';
 import { DetourError, messageOf } from '../../../errors.js';
@@ -7,6 +8,7 @@ import { native } from '../../../native.js';
 import { openGatewayLink, type DiscardBurst } from '../../link/index.js';
 import { machineId, nextEpoch, openPairings, type PairingStore } from '../../pairing/index.js';
 import { pathWriter, readPath } from '../../path-file.js';
+import { rehearseElections } from '../../rehearsal.js';
 import { ensurePrivateDirectory } from '../../state-file.js';
 import type { ReceivedMessage } from '../../link/types.js';
 import { openArming } from '../arming/index.js';
@@ -68,6 +70,8 @@ async function runLocked(options: RunNodeOptions): Promise<void> {
   const status = statusWriter(options.statusFile, () => agent.status(), clock, log);
   try {
     tellPairings(pairings, log);
+    raisePriority(log);
+    rehearseElections();
     agent.start();
     options.onStarted?.({ status: () => agent.status(), configure });
     options.onReady();
@@ -80,6 +84,18 @@ async function runLocked(options: RunNodeOptions): Promise<void> {
     pairings.close();
     budget.close();
     status.close();
+  }
+}
+
+/** A router without any other way out waits for the answer to ELECT: the same as the router's own thread has. */
+const NICE = -15;
+
+/** With CAP_NET_ADMIN alone it is not allowed, and not needed. */
+function raisePriority(log: Log): void {
+  try {
+    setPriority(NICE);
+  } catch (error) {
+    log('debug', `running at ordinary priority: ${messageOf(error)}`);
   }
 }
 

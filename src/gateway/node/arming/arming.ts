@@ -6,6 +6,8 @@
  * `restore` of the next run, and a stopped agent by the time-outs in the kernel's sets.
  */
 import { messageOf } from '../../../errors.js';
+import { IpAddress } from '../../../net/ip-address.js';
+import { Prefix } from '../../../net/prefix.js';
 import type { Usage } from '../../wire/types.js';
 import type { ArmedLease } from '../types.js';
 import { hindrancesOf, readWalls } from './firewalls.js';
@@ -17,8 +19,11 @@ import { restore } from './restore.js';
 import { planRoutes, readRoutingFacts } from './routes.js';
 import { renewalScript, structureScript, type Slot } from './ruleset.js';
 import { planForwarding } from './sysctls.js';
-import type { Arming, ArmingOptions, ArmingPlan } from './types.js';
+import type { Arming, ArmingOptions, ArmingPlan, BackhaulInterfaces } from './types.js';
 import { WallWatch } from './wall-watch.js';
+
+/** Some thirty rounds. */
+const REHEARSAL_MS = 20;
 
 /** What is shown as a plan has this much left, whatever is granted later. */
 const PLAN_NOW_US = 0;
@@ -68,7 +73,19 @@ class Armer {
     // From now on somebody may ask for this machine at any moment.
     this.#state.prepare();
     this.#walls.watchSoon();
+    this.#rehearse();
     return words;
+  }
+
+  /** Derives what a router would need that nobody has met: that code has been run, then, before somebody waits for it. */
+  #rehearse(): void {
+    const endMs = performance.now() + REHEARSAL_MS;
+    const lease = rehearsalLease(this.#options.backhaul());
+    try {
+      while (lease && performance.now() < endMs) this.plan([lease]);
+    } catch {
+      // The way out has just gone; whoever elects this machine nevertheless hears of it.
+    }
   }
 
   async close(): Promise<void> {
@@ -193,6 +210,23 @@ class Armer {
     if (text !== this.#told && text !== '') this.#log(`not served: ${text}`);
     this.#told = text;
   }
+}
+
+/** On the way out itself: of that interface alone it is known that it is there. null: there is no way out. */
+function rehearsalLease(backhaul: BackhaulInterfaces): ArmedLease | null {
+  const families = ([4, 6] as const).filter((family) => backhaul[family] !== undefined);
+  const ifname = families[0] && backhaul[families[0]];
+  if (ifname === undefined) return null;
+  return {
+    pairing: 'rehearsal',
+    router: '1'.repeat(32),
+    number: 1n,
+    role: 'active',
+    origin: { ifindex: 0, ifname, address: IpAddress.parse('fe80::1') },
+    want: { families, wayBack: 'router' },
+    clients: [Prefix.parse('192.0.2.1/32'), Prefix.parse('2001:db8::1/128')],
+    endsUs: PLAN_NOW_US,
+  };
 }
 
 const passagesIn = (leases: readonly LeasePassages[]): Passage[] => leases.flatMap(({ passages }) => passages);
