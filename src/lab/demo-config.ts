@@ -1,12 +1,6 @@
 /** The YAML that the demo gives to the controller: what a person with two uplinks would write. */
-import {
-  FAR_TARGETS_IPV4,
-  FAR_TARGETS_IPV6,
-  LAN_INTERFACE,
-  gatewayIpv4,
-  gatewayIpv6,
-  uplinkInterface,
-} from './topology.js';
+import { LAN_INTERFACE } from './topology.js';
+import { uplinkSection } from './uplink-section.js';
 
 export interface DemoConfigOptions {
   socket: string;
@@ -23,26 +17,10 @@ export function demoConfig({
   socket,
   pinPath,
   uplinks = ['primary', 'backup'],
-  targetsPerFamily = FAR_TARGETS_IPV4.length,
+  targetsPerFamily,
   extra = '',
 }: DemoConfigOptions): string {
-  const targets = [
-    ...FAR_TARGETS_IPV4.slice(0, targetsPerFamily),
-    ...FAR_TARGETS_IPV6.slice(0, targetsPerFamily).map((address) => `"${address}"`),
-  ].join(', ');
-  const sections = uplinks.map(
-    (name, index) => `  ${name}:
-    interface: ${uplinkInterface(index)}
-    gateway: {ipv4: ${gatewayIpv4(index)}, ipv6: "${gatewayIpv6(index)}"}
-    hold_down_ms: 500
-    damping: {enabled: false}   # the demo breaks things more often than a line does
-    probes:
-      - type: icmp
-        targets: [${targets}]
-        interval_ms: 20
-        fail_after: 3
-`,
-  );
+  const sections = uplinks.map((name, index) => uplinkSection(name, index, targetsPerFamily));
   return `uplinks:
 ${sections.join('')}interfaces: [${LAN_INTERFACE}]
 dataplane: {pin_path: ${pinPath}}

@@ -5,10 +5,8 @@ import {
   LAN_INTERFACE,
   NODE_CELL_INTERFACE,
   NODE_LAN_INTERFACE,
-  gatewayIpv4,
-  gatewayIpv6,
-  uplinkInterface,
 } from './topology.js';
+import { uplinkSection } from './uplink-section.js';
 
 export interface RescueConfigOptions {
   socket: string;
@@ -37,21 +35,7 @@ export function rescueConfig({
   wayBack = 'router',
   extra = '',
 }: RescueConfigOptions): string {
-  const targets = [...FAR_TARGETS_IPV4, ...FAR_TARGETS_IPV6.map((address) => `"${address}"`)].join(', ');
-  const sections = Array.from(
-    { length: uplinks },
-    (_, index) => `  ${lineName(index)}:
-    interface: ${uplinkInterface(index)}
-    gateway: {ipv4: ${gatewayIpv4(index)}, ipv6: "${gatewayIpv6(index)}"}
-    hold_down_ms: 500
-    damping: {enabled: false}   # the demo breaks things more often than a line does
-    probes:
-      - type: icmp
-        targets: [${targets}]
-        interval_ms: 20
-        fail_after: 3
-`,
-  );
+  const sections = Array.from({ length: uplinks }, (_, index) => uplinkSection(lineName(index), index));
   const others = [LAN_INTERFACE, ...interfaces.filter((name) => name !== LAN_INTERFACE)];
   return `uplinks:
 ${sections.join('')}interfaces: [${others.join(', ')}]
