@@ -4,7 +4,9 @@ import { openGatewayLink, type OpenGatewayLink } from '../../../src/gateway/link
 import { initialNode, nextDeadlineUs, step, type NodeState } from '../../../src/gateway/node/machine.js';
 import type { NodeCondition, NodeEvent } from '../../../src/gateway/node/types.js';
 import type { Pairing } from '../../../src/gateway/pairing/types.js';
+import type { MachineId } from '../../../src/gateway/wire/types.js';
 import { native } from '../../../src/native.js';
+import type { Family } from '../../../src/net/ip-address.js';
 import { systemClock } from '../../../src/system-clock.js';
 
 const SECOND_US = 1_000_000;
@@ -20,11 +22,15 @@ export class PlayedNode {
   constructor(
     pairing: Pairing,
     where: { netns: string; ifname: string; ifindex: number },
-    { advertiseIntervalUs = 200_000 } = {},
+    {
+      advertiseIntervalUs = 200_000,
+      self = randomBytes(16).toString('hex'),
+      epoch = Math.floor(Date.now() / 1000),
+      prefer = 6,
+    }: { advertiseIntervalUs?: number; self?: MachineId; epoch?: number; prefer?: Family } = {},
   ) {
-    const self = randomBytes(16).toString('hex');
     const policy = { self, slots: 1, advertiseIntervalUs, maximumLeaseUs: 60 * SECOND_US };
-    this.#state = initialNode({ policy, epoch: Math.floor(Date.now() / 1000), seed: 1 });
+    this.#state = initialNode({ policy, epoch, seed: 1 });
     this.#link = openGatewayLink({
       role: 'node',
       self,
@@ -34,11 +40,17 @@ export class PlayedNode {
       onMessage: (received) => this.#tell({ type: 'message', received }),
       onBurst: () => undefined,
       onPeer: () => undefined,
+      prefer,
       netns: where.netns,
     });
     this.#link.setInterfaces([where]);
     this.#link.setUrgent(true);
     this.#tell({ type: 'pairings', names: [pairing.name] });
+  }
+
+  /** Leases that are in force. */
+  get armed(): number {
+    return this.#leases.size;
   }
 
   /** What it says of itself from now on. */

@@ -9,9 +9,6 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { GatewayChannel, GatewayIntent } from '../../../src/controller/ports.js';
 import type { GatewayTransition } from '../../../src/controller/records.js';
-import { initialNode, nextDeadlineUs, step, type NodeState } from '../../../src/gateway/node/machine.js';
-import type { NodeEvent } from '../../../src/gateway/node/types.js';
-import { openGatewayLink, type OpenGatewayLink } from '../../../src/gateway/link/index.js';
 import { newKey, openPairings } from '../../../src/gateway/pairing/index.js';
 import { openGatewayChannel } from '../../../src/gateway/router/index.js';
 import { native } from '../../../src/native.js';
@@ -19,12 +16,12 @@ import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { pairingWith } from '../../helpers/gateway/link-rig.js';
 import { testId } from '../../helpers/gateway/messages.js';
+import { PlayedNode } from '../../helpers/gateway/played-node.js';
 import { connectNetns, NamedNetns } from '../../helpers/named-netns.js';
 import { until } from '../../helpers/poll.js';
 import { gatewaysConfig } from '../../unit/gateway/channel-world.js';
 
 const KEY = newKey(0);
-const SECOND = 1_000_000;
 
 let router: NamedNetns;
 let node: NamedNetns;
@@ -45,59 +42,13 @@ afterAll(() => {
   for (const netns of [router, node]) netns?.remove();
 });
 
-/** The pure machine on a socket. */
-class Node {
-  readonly link: OpenGatewayLink;
-  armed = 0;
-  #state: NodeState;
-  #cancel: (() => void) | null = null;
-
-  constructor(epoch: number) {
-    const self = testId('node');
-    const policy = { self, slots: 1, advertiseIntervalUs: 200_000, maximumLeaseUs: 60 * SECOND };
-    this.#state = initialNode({ policy, epoch, seed: 1 });
-    this.link = openGatewayLink({
-      role: 'node',
-      self,
-      pairings: () => pairings,
-      native,
-      clock: systemClock,
-      onMessage: (received) => this.tell({ type: 'message', received }),
-      onBurst: () => undefined,
-      onPeer: () => undefined,
-      netns: node.path,
-    });
-    const pairings = [pairingWith('home', [KEY])];
-    closers.push(() => this.kill());
-    this.link.setInterfaces([{ ifname: 'lan0', ifindex: node.ifindexOf('lan0') }]);
-    this.link.setUrgent(true);
-    this.tell({ type: 'pairings', names: ['home'] });
-    const families = [
-      { family: 4 as const, translation: 'masquerade' as const, gateway: IpAddress.parse('192.0.2.2') },
-    ];
-    const condition = { offer: { families, backhaul: [], path: [] }, obstacle: null, upstream: [] };
-    this.tell({ type: 'condition', condition });
-  }
-
-  tell(event: NodeEvent): void {
-    const { state, actions } = step(this.#state, event, systemClock.nowUs());
-    this.#state = state;
-    for (const action of actions) {
-      if (action.type === 'send') this.link.send(action.outgoing);
-      if (action.type !== 'apply') continue;
-      this.armed = action.leases.length;
-      queueMicrotask(() => this.tell({ type: 'applied', version: action.version, problem: null }));
-    }
-    this.#cancel?.();
-    const atUs = nextDeadlineUs(this.#state);
-    this.#cancel = atUs === null ? null : systemClock.at(atUs, () => this.tell({ type: 'tick' }));
-  }
-
-  /** Without a word. */
-  kill(): void {
-    this.#cancel?.();
-    this.link.close();
-  }
+function openNode(options: { epoch?: number; prefer?: Family } = {}): PlayedNode {
+  const where = { netns: node.path, ifname: 'lan0', ifindex: node.ifindexOf('lan0') };
+  const phone = new PlayedNode(pairingWith('home', [KEY]), where, { self: testId('node'), ...options });
+  closers.push(() => phone.close());
+  const families = [{ family: 4 as const, translation: 'masquerade' as const, gateway: IpAddress.parse('192.0.2.2') }];
+  phone.say({ offer: { families, backhaul: [], path: [] }, obstacle: null, upstream: [] });
+  return phone;
 }
 
 interface Router {
@@ -126,11 +77,11 @@ function pair(): void {
 
 const stateOf = ({ channel }: Router): string | undefined => channel.status().gateways[0]?.state;
 
-async function electedPhone(): Promise<{ one: Router; phone: Node }> {
+async function electedPhone(options: { prefer?: Family } = {}): Promise<{ one: Router; phone: PlayedNode }> {
   pair();
   const one = openRouter();
   one.apply([]);
-  const phone = new Node(1_800_000_000);
+  const phone = openNode({ epoch: 1_800_000_000, ...options });
   await until(() => stateOf(one) === 'offered', { what: 'an offer' });
   one.apply([4]);
   await until(() => stateOf(one) === 'elected', { what: 'an election' });
@@ -173,8 +124,8 @@ describe('a router and a node on a link', () => {
 
   it('find each other again when the node was killed and starts again', async () => {
     const { one, phone } = await electedPhone();
-    phone.kill();
-    const second = new Node(1_800_000_001);
+    phone.close();
+    const second = openNode({ epoch: 1_800_000_001 });
     await until(() => second.armed === 1, { what: 'the new run to be armed' });
     await until(() => stateOf(one) === 'elected', { what: 'another election' });
   });
@@ -183,5 +134,38 @@ describe('a router and a node on a link', () => {
     const { one, phone } = await electedPhone();
     await one.channel.close({ keep: false });
     expect(phone.armed).toBe(0);
+  });
+});
+
+describe('IPv6 that is turned off', () => {
+  const hasLinkLocal = (netns: NamedNetns): boolean => /inet6 fe80/.test(netns.ip('-6 address show dev lan0'));
+  function turn(netns: NamedNetns, on: boolean): void {
+    netns.exec('sysctl', ['-qw', `net.ipv6.conf.lan0.disable_ipv6=${on ? 0 : 1}`]);
+  }
+  afterEach(async () => {
+    for (const netns of [router, node]) turn(netns, true);
+    for (const netns of [router, node])
+      await until(() => hasLinkLocal(netns) && !netns.ip('-6 address show').includes('tentative'), {
+        what: 'IPv6 again',
+      });
+  });
+
+  it.each([
+    ['on both', () => [router, node], {}],
+    ['on the node', () => [node], {}],
+    // Which the node cannot know: its owner says so (advertise_family).
+    ['on the router', () => [router], { prefer: 4 as const }],
+  ])('%s hinders no election, renewal and release', async (_, where, options) => {
+    for (const netns of where()) turn(netns, false);
+    expect([router, node].filter((netns) => !hasLinkLocal(netns))).toEqual(where());
+    const { one, phone } = await electedPhone(options);
+    expect(phone.armed).toBe(1);
+    expect(one.channel.status().gateways[0]!.address).toBe('192.0.2.2');
+    const renewed = one.channel.statistics()['gatewayAccepted']! + 4;
+    await until(() => one.channel.statistics()['gatewayAccepted']! >= renewed, { what: 'answers to renewals' });
+    expect(stateOf(one)).toBe('elected');
+    one.apply([], { idle: ['phone'] });
+    await until(() => phone.armed === 0, { what: 'the release' });
+    await until(() => stateOf(one) === 'offered', { what: 'RELEASED' });
   });
 });
