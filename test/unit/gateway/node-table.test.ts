@@ -22,7 +22,7 @@ const isSame = (table: ReadonlyMap<string, NodeEntry>, map: ReadonlyMap<string, 
   const seen: [string, NodeEntry][] = [];
   table.forEach((entry, name) => seen.push([name, entry]));
   expect(seen).toEqual([...map]);
-  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+  for (const name of ['a', 'b', 'c', 'd', 'e', ...map.keys()]) {
     expect(table.get(name)).toBe(map.get(name));
     expect(table.has(name)).toBe(map.has(name));
   }
@@ -51,6 +51,26 @@ test('it holds what a map would hold, in the same order, and what was copied fro
       for (const each of kept) isSame(each.table, each.map);
     }),
   );
+});
+
+test('it is the same with hundreds', () => {
+  const map = new Map<string, NodeEntry>();
+  const first = NodeTable.copyOf(map);
+  const put = (table: NodeTable, name: string): void => {
+    const entry = newEntry(name, null, true, map.size);
+    table.put(entry);
+    map.set(name, entry);
+  };
+  for (let index = 0; index < 100; index++) put(first, `node-${index}`);
+  isSame(first, map);
+  const before = new Map(map);
+  const second = NodeTable.copyOf(first);
+  for (const name of ['node-0', 'node-31', 'node-32', 'node-99', 'node-100']) put(second, name);
+  isSame(second, map);
+  second.remove('node-40');
+  map.delete('node-40');
+  isSame(second, map);
+  isSame(first, before);
 });
 
 test('it begins with what a map holds, and leaves that alone', () => {
