@@ -164,6 +164,19 @@ describe('roles', () => {
     expect(world.last('b').message).toMatchObject({ lease: { role: 'active' }, want: { families: [6] } });
   });
 
+  it('stay divided where one is elected that has a family more: what it is not asked for cannot be proved', () => {
+    const world = new RouterWorld(['a', 'b']).advertise('b', { families: familiesOf('b', [4]) }).need([4, 6]);
+    world
+      .answer('b')
+      .live(3 * SECOND, ['b'])
+      .advertise('a')
+      .live(100 * SECOND, ['a', 'b']);
+    expect(world.elected).toMatchObject([
+      { pairing: 'a', role: 'active', families: [{ family: 6 }], leaving: false },
+      { pairing: 'b', role: 'active', families: [{ family: 4 }], leaving: false },
+    ]);
+  });
+
   it('stay where they are while no path works, whoever comes first by the policy program', () => {
     const world = new RouterWorld(['a', 'b', 'c'], { maximumElected: 2 }).send({ type: 'preference', order: ['b'] });
     world.need([4]);
@@ -403,6 +416,13 @@ describe('a node whose path was found bad', () => {
         .measure('a', 'bad', [6]),
     );
     expect(world.stateOf('a')).toBe('resting');
+  });
+
+  it('rests whatever else it has to go for', () => {
+    const world = new RouterWorld(['a']).elect('a').measure('a', 'bad').operator('release', 'a').left('a');
+    const reason = { code: 'path-fails', text: 'released by Ada; its path was found bad' };
+    expect(world.last('a').message).toMatchObject({ type: 'release', reason });
+    expect(world.answer('a').stateOf('a')).toBe('resting');
   });
 
   it('rests when nothing is needed any more, but not when it works in one family', () => {

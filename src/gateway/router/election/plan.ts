@@ -7,12 +7,12 @@ import { compareBy, criteriaOf, difference, type Criterion } from './compare.js'
 import { exclusionOf, isElectable, isProved, measuredState, offeredFamilies } from './exclusion.js';
 
 export interface Plan {
+  /** What it is made for. */
+  need: Need;
   /** By pairing: what each wanted node shall have. Roles are kept from overlapping by who carries this out. */
   wishes: ReadonlyMap<string, Terms>;
   /** Wanted for themselves, best first; the others among the wishes stay until these are ready. */
   chosen: readonly NodeEntry[];
-  /** All that can be elected, best first. */
-  ranked: readonly NodeEntry[];
   /** Better than one that is elected: their waiting time runs. */
   ahead: ReadonlySet<string>;
 }
@@ -54,7 +54,7 @@ export function planElection(state: RouterState, need: Need, nowUs: number): Pla
   const wishes = new Map(
     [...chosen, ...retained].map((entry) => [entry.pairing, termsFor(context, owners, entry)] as const),
   );
-  return { wishes, chosen, ranked, ahead: context.ahead };
+  return { need, wishes, chosen, ahead: context.ahead };
 }
 
 function isAnythingWanted({ nodes }: RouterState, need: Need): boolean {

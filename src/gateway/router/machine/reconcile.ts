@@ -7,7 +7,7 @@ import type { Reason } from '../../wire/types.js';
 import type { Need } from '../types.js';
 import { adopt, change, disown, elect, leave, reasonOf, release } from './lease.js';
 import { countFlap, isFlapping } from './offer.js';
-import { activeFamilies, isHolding, type HeldLease, type NodeEntry, type Terms } from './state.js';
+import { activeFamilies, isHolding, type HeldLease, type HeldOffer, type NodeEntry, type Terms } from './state.js';
 import type { Work } from './work.js';
 
 /** What one pass changes may let another one begin (a place that is free, a role): passes until nothing changes. */
@@ -18,23 +18,18 @@ export function reconcile(work: Work): void {
   if (need === null || work.stopped) return;
   for (let pass = 0, before = -1; pass < MAXIMUM_PASSES && before !== work.changes; pass += 1) {
     before = work.changes;
-    carryOut(work, need);
+    carryOut(work, planElection(work.state, need, work.nowUs));
   }
 }
 
-function carryOut(work: Work, need: Need): void {
-  const plan = planElection(work.state, need, work.nowUs);
+/** In this order: a place, and a role for a family, is free before somebody else gets it. */
+function carryOut(work: Work, plan: Plan): void {
   keepWaitingTimes(work, plan);
-  for (const { pairing } of [...work.nodes.values()])
-    withEntry(work, pairing, (entry) => dismiss(work, entry, need, plan));
-  for (const [pairing, terms] of plan.wishes) withEntry(work, pairing, (entry) => demote(work, entry, terms));
-  for (const [pairing, terms] of plan.wishes)
-    withEntry(work, pairing, (entry) => grant(work, entry, terms, need, plan));
-}
-
-function withEntry(work: Work, pairing: string, act: (entry: NodeEntry) => void): void {
-  const entry = work.entry(pairing);
-  if (entry) act(entry);
+  for (const { pairing } of [...work.nodes.values()]) {
+    if (!plan.wishes.has(pairing)) dismiss(work, work.entry(pairing)!, plan);
+  }
+  for (const [pairing, terms] of plan.wishes) demote(work, work.entry(pairing)!, terms);
+  for (const [pairing, terms] of plan.wishes) grant(work, work.entry(pairing)!, terms, plan);
 }
 
 function keepWaitingTimes(work: Work, { ahead }: Plan): void {
@@ -44,33 +39,37 @@ function keepWaitingTimes(work: Work, { ahead }: Plan): void {
   }
 }
 
-function dismiss(work: Work, entry: NodeEntry, need: Need, plan: Plan): void {
+function dismiss(work: Work, entry: NodeEntry, plan: Plan): void {
   const { state, lease, offer } = entry;
-  if (plan.wishes.has(entry.pairing)) return;
-  if (lease !== null && state === 'elected') leave(work, entry, lease, dismissal(work, entry, need, plan));
-  else if (lease !== null && state === 'electing') release(work, entry, lease, dismissal(work, entry, need, plan));
+  if (lease !== null && state === 'elected') leave(work, entry, lease, dismissal(work, entry, plan));
+  else if (lease !== null && state === 'electing') release(work, entry, lease, dismissal(work, entry, plan));
   else if ((state === 'offered' || state === 'resting') && offer !== null) {
-    const { lease: spoken } = offer;
-    if (spoken === null || spoken.number === entry.endedLease || spoken.endsUs <= work.nowUs) return;
-    if (!isFlapping(entry, work.nowUs)) disown(work, countFlap(work, entry, true), offer, spoken);
+    const spoken = unknownLease(entry, work.nowUs);
+    if (spoken && !isFlapping(entry, work.nowUs)) disown(work, countFlap(work, entry, true), offer, spoken);
   }
 }
 
-/** Why it is not wanted any more: what RELEASE and the event say. One whose path does not work rests after it. */
-function dismissal(work: Work, entry: NodeEntry, need: Need, plan: Plan): Reason {
+/** Of an earlier run: the node speaks of it, and this run does not know it. */
+function unknownLease({ offer, endedLease }: NodeEntry, nowUs: number): HeldOffer['lease'] {
+  const spoken = offer?.lease ?? null;
+  return spoken !== null && spoken.number !== endedLease && spoken.endsUs > nowUs ? spoken : null;
+}
+
+/** Why it is not wanted any more: what RELEASE and the event say. With a path that does not work it rests (lease.ts). */
+function dismissal(work: Work, entry: NodeEntry, plan: Plan): Reason {
+  const reason = whyUnwanted(work, entry, plan);
+  if (entry.badSinceUs === null || reason.code === 'path-fails') return reason;
+  return reasonOf('path-fails', `${reason.text}; its path was found bad`);
+}
+
+function whyUnwanted(work: Work, entry: NodeEntry, { need, chosen: [best] }: Plan): Reason {
   const excluded = exclusionOf(work.state, entry);
   if (excluded) return reasonOf(excluded.code, excluded.why);
-  const fails = entry.badSinceUs !== null;
-  if (neededFamilies(need).length === 0) {
-    return fails
-      ? reasonOf('path-fails', 'not needed, and its path was found bad')
-      : reasonOf('re-established', need.cause);
-  }
-  const [best] = plan.chosen;
+  if (neededFamilies(need).length === 0) return reasonOf('re-established', need.cause);
   if (!best) return reasonOf('nothing-offered', 'offers nothing that is needed');
-  const worse = difference(criteriaOf(work.state), entry, best)?.criterion;
-  const code = fails || worse?.failure ? 'path-fails' : 'other-is-better';
-  return reasonOf(code, `${best.pairing} is better${worse ? `: ${worse.why}` : ''}`);
+  const criterion = difference(criteriaOf(work.state), entry, best)?.criterion;
+  const code = criterion?.failure ? 'path-fails' : 'other-is-better';
+  return reasonOf(code, `${best.pairing} is better${criterion ? `: ${criterion.why}` : ''}`);
 }
 
 /** Families leave a node before another one gets them. */
@@ -87,28 +86,26 @@ function demote(work: Work, entry: NodeEntry, terms: Terms): void {
 const asStandby = (work: Work, entry: NodeEntry, terms: Terms): Terms =>
   terms.role === 'standby' ? terms : standbyTerms(work.state, entry, terms.families);
 
-function grant(work: Work, entry: NodeEntry, wanted: Terms, need: Need, plan: Plan): void {
+function grant(work: Work, entry: NodeEntry, wanted: Terms, plan: Plan): void {
+  const { need } = plan;
+  const { lease, offer, state } = entry;
   const terms = permitted(work, entry, wanted);
-  const { lease } = entry;
   if (lease !== null && isHolding(entry)) {
     grantHolder(work, entry, lease, terms, need);
-  } else if (entry.offer !== null && entry.state === 'offered' && isRoomLeft(work, plan)) {
-    const { lease: spoken } = entry.offer;
-    const known = spoken !== null && spoken.number !== entry.endedLease && spoken.endsUs > work.nowUs;
-    if (known) adopt(work, entry, entry.offer, spoken.number, terms, `kept from an earlier run: ${need.cause}`);
-    else elect(work, entry, entry.offer, terms, causeOf(entry, need));
+  } else if (offer !== null && state === 'offered' && isRoomLeft(work, plan)) {
+    const spoken = unknownLease(entry, work.nowUs);
+    if (spoken) adopt(work, entry, offer, spoken.number, terms, `kept from an earlier run: ${need.cause}`);
+    else elect(work, entry, offer, terms, causeOf(entry, need));
   }
 }
 
-function grantHolder(work: Work, entry: NodeEntry, lease: HeldLease, terms: Terms, need: Need): void {
+function grantHolder(work: Work, entry: NodeEntry, held: HeldLease, terms: Terms, need: Need): void {
   if (entry.state !== 'leaving') {
-    change(work, entry, lease, terms);
+    change(work, entry, held, terms);
     return;
   }
-  const back = work.move(entry, 'elected', `wanted again: ${causeOf(entry, need)}`, {
-    lease: { ...lease, reason: null },
-  });
-  change(work, back, { ...lease, reason: null }, terms);
+  const lease = { ...held, reason: null };
+  change(work, work.move(entry, 'elected', `wanted again: ${causeOf(entry, need)}`, { lease }), lease, terms);
 }
 
 const causeOf = ({ operator }: NodeEntry, need: Need): string =>
