@@ -46,9 +46,13 @@ function nft(args: readonly string[], input: string): Promise<string> {
 export class ReadyNft {
   #waiting: Nft | null = null;
 
+  get isPrepared(): boolean {
+    return this.#waiting?.isWaiting ?? false;
+  }
+
   /** Starts one, unless one waits already. */
   prepare(): void {
-    if (!this.#waiting?.isWaiting) this.#waiting = new Nft(['--file', '-'], { ahead: true });
+    if (!this.isPrepared) this.#waiting = new Nft(['--file', '-'], { ahead: true });
   }
 
   /** As `runNft`, by the one that waits, if there is one. */
