@@ -91,6 +91,8 @@ async function cycle(run: Run, standby: 'cold' | 'warm'): Promise<void> {
   await fault(run, standby, () => lab.cutLink(1), down(SECOND), NODE);
   await fault(run, `${standby}-return`, () => lab.restoreLink(0), movedTo(FIRST), FIRST);
   await quietly(run, () => lab.restoreLink(1), SECOND, 'up');
+  // A busy machine may take longer for it than for all that was before.
+  if (standby === 'cold') await waitForGateway(story, 'offered');
 }
 
 async function measure(
