@@ -4,25 +4,25 @@
  */
 import type { GatewaysConfig } from '../../config/types.js';
 import type { GatewaysStatus } from '../../controller/gateway-status.js';
-import type { Clock, ElectedNode, GatewayChannel, GatewayIntent } from '../../controller/ports.js';
+import type { ElectedNode, GatewayChannel, GatewayIntent } from '../../controller/ports.js';
 import type { GatewayDiscards, GatewayTransition } from '../../controller/records.js';
-import { DetourError, messageOf } from '../../errors.js';
 import type { IpAddress } from '../../net/ip-address.js';
-import type { GatewayLinkOptions, OpenGatewayLink } from '../link/index.js';
-import type { DiscardBurst } from '../link/types.js';
-import { pathWriter, readPath, type PathWriter } from '../path-file.js';
-import type { PairingStore } from '../pairing/index.js';
-import type { MachineId } from '../wire/types.js';
+import type { OpenGatewayLink } from '../link/index.js';
 import { BudgetWatch } from './channel/budget-watch.js';
+import { Faults } from './channel/faults.js';
 import { PolicyHook } from './channel/hook.js';
 import { leaseFile, type LeaseFile } from './channel/lease-file.js';
-import { measuredPath, routerPolicy } from './channel/policy.js';
+import type { GatewayChannelOptions } from './channel/options.js';
+import { PathExchange } from './channel/path-exchange.js';
+import { People } from './channel/people.js';
+import { electedNode, measuredPath, routerPolicy } from './channel/policy.js';
+import { Records } from './channel/records.js';
 import { MachineRunner } from './channel/runner.js';
-import { candidatesFor, gatewaysStatus } from './channel/status.js';
-import { UsageBook, type Log } from './channel/usage.js';
+import { candidatesFor, gatewaysStatus, peersOf } from './channel/status.js';
+import { UsageBook } from './channel/usage.js';
 import { initialRouter, nodeViews, type RouterState } from './machine.js';
 import { isHolding } from './machine/state.js';
-import type { ElectedGateway, GatewayRecord, RouterAction, RouterEvent } from './types.js';
+import type { ElectedGateway, RouterAction, RouterEvent } from './types.js';
 
 /** How long `close` waits for RELEASED. */
 const CLOSE_US = 300_000;
@@ -30,28 +30,6 @@ const CLOSE_US = 300_000;
 const LOOK_US = 2_000_000;
 
 type Listener<T> = (value: T) => void;
-
-export interface GatewayChannelOptions {
-  config: GatewaysConfig;
-  self: MachineId;
-  /** Greater than of every run before (nextEpoch of the pairings). */
-  epoch: number;
-  /** /proc/sys/kernel/random/boot_id. */
-  bootId: string;
-  /** Closed with the channel. */
-  pairings: PairingStore;
-  openLink: (options: LinkCallbacks) => OpenGatewayLink;
-  clock: Clock;
-  /** 64 bits from a good source. */
-  random: () => bigint;
-  log: Log;
-}
-
-/** What the channel gives to a link; the rest of its options are the machine's that it runs on. */
-export type LinkCallbacks = Pick<
-  GatewayLinkOptions,
-  'role' | 'self' | 'clock' | 'pairings' | 'onMessage' | 'onBurst' | 'onPeer' | 'onKeyUsed'
->;
 
 /**
  * Takes up what an earlier run of the same boot has left; speaks as soon as `apply` has named the interfaces.
@@ -69,19 +47,16 @@ class Channel implements GatewayChannel {
   readonly #usage: UsageBook;
   readonly #budgets = new BudgetWatch();
   readonly #hook: PolicyHook;
-  readonly #upstream: PathWriter;
+  readonly #paths: PathExchange;
+  readonly #people: People;
+  readonly #records: Records;
+  readonly #faults: Faults;
   readonly #onElected: Listener<readonly ElectedNode[]>[] = [];
-  readonly #onRecord: Listener<GatewayTransition | GatewayDiscards>[] = [];
-  /** What an earlier run left is taken up before anybody listens. */
-  readonly #untold: (GatewayTransition | GatewayDiscards)[] = [];
   readonly #cancelPairings: () => void;
   #config: GatewaysConfig;
   #applied: GatewayIntent | null = null;
   #elected: readonly ElectedNode[] = [];
-  #elections = 0;
-  #failures = 0;
   #cancelLook: (() => void) | null = null;
-  readonly #faults = new Set<string>();
   #closed = false;
 
   constructor(options: GatewayChannelOptions) {
@@ -90,7 +65,8 @@ class Channel implements GatewayChannel {
     this.#config = config;
     this.#leases = leaseFile(config.stateDirectory, bootId, clock);
     this.#usage = new UsageBook(config.stateDirectory, config.budget?.per ?? 'month', clock, log);
-    this.#upstream = pathWriter(config.stateDirectory, 'upstream', clock);
+    this.#paths = new PathExchange(config.stateDirectory, clock);
+    this.#faults = new Faults(log);
     this.#runner = new MachineRunner(
       initialRouter({ policy: routerPolicy(config, self, []), epoch, seed: random() }),
       clock,
@@ -100,13 +76,24 @@ class Channel implements GatewayChannel {
         setCalm: (calm) => this.#link.setCalm(calm),
       },
     );
+    this.#records = new Records(this.#runner.outbox, clock, (gateway) => this.#state.nodes.get(gateway));
+    this.#people = new People({
+      pairings,
+      nodes: () => this.#state.nodes,
+      dispatch: (event) => this.#dispatch(event),
+      note: (gateway, cause) => this.#records.note(gateway, cause),
+      forget: (gateway) => {
+        this.#usage.forget(gateway);
+        this.#budgets.forget(gateway);
+      },
+    });
     this.#link = options.openLink({
       role: 'router',
       self,
       clock,
       pairings: () => pairings.list(),
       onMessage: (received) => this.#guard('a message', () => this.#dispatch({ type: 'message', received })),
-      onBurst: (burst) => this.#guard('discarded messages', () => this.#tellBurst(burst)),
+      onBurst: (burst) => this.#guard('discarded messages', () => this.#records.burst(burst)),
       onPeer: (name, peer) => this.#guard('a peer', () => pairings.setPeer(name, peer)),
       onKeyUsed: (name, key) => this.#guard('a key', () => pairings.dropOldKeys(name, key)),
     });
@@ -116,9 +103,9 @@ class Channel implements GatewayChannel {
       candidates: () => candidatesFor(nodeViews(this.#state, clock.nowUs())),
       onOrder: (order) => this.#dispatch({ type: 'preference', order }),
     });
-    this.#syncPairings();
+    this.#people.sync();
     this.#restore();
-    this.#cancelPairings = pairings.onChange(() => this.#guard('pairings', () => this.#syncPairings()));
+    this.#cancelPairings = pairings.onChange(() => this.#guard('pairings', () => this.#people.sync()));
     this.#look();
     this.#hook.use(config.policy);
   }
@@ -179,15 +166,11 @@ class Channel implements GatewayChannel {
   }
 
   onRecord(callback: Listener<GatewayTransition | GatewayDiscards>): void {
-    this.#onRecord.push(callback);
-    for (const record of this.#untold.splice(0)) callback(record);
+    this.#records.listen(callback);
   }
 
   peers(): { ifindex: number; address: IpAddress }[] {
-    return [...this.#state.nodes.values()].flatMap(({ state, lease, offer }) => {
-      const origin = lease?.origin ?? offer?.origin;
-      return origin && state !== 'absent' ? [{ ifindex: origin.ifindex, address: origin.address }] : [];
-    });
+    return peersOf(this.#state);
   }
 
   status(): GatewaysStatus {
@@ -207,49 +190,27 @@ class Channel implements GatewayChannel {
   }
 
   approve(name: string, by: string): void {
-    this.#known(name);
-    this.#options.pairings.approve(name);
-    this.#note(name, `approved by ${by}`);
-    this.#syncPairings();
+    this.#people.approve(name, by);
   }
 
   elect(name: string, by: string): void {
-    this.#operate('elect', name, by);
+    this.#people.operate('elect', name, by);
   }
 
   release(name: string, by: string): void {
-    this.#operate('release', name, by);
+    this.#people.operate('release', name, by);
   }
 
   auto(name: string, by: string): void {
-    this.#operate('auto', name, by);
-  }
-
-  #operate(what: 'elect' | 'release' | 'auto', pairing: string, by: string): void {
-    this.#known(pairing);
-    const says = { elect: 'to be elected', release: 'not to be elected', auto: 'elected as needed' };
-    this.#note(pairing, `${says[what]}, says ${by}`);
-    this.#dispatch({ type: 'operator', what, pairing, by });
+    this.#people.operate('auto', name, by);
   }
 
   revoke(name: string, by: string): void {
-    const { pairings } = this.#options;
-    this.#known(name);
-    this.#note(name, `the pairing is ended by ${by}`);
-    // RELEASE goes out while there is a key to say it with.
-    this.#tellPairings(pairings.list().filter((pairing) => pairing.name !== name));
-    try {
-      pairings.remove(name);
-      this.#usage.forget(name);
-      this.#budgets.forget(name);
-    } finally {
-      this.#syncPairings();
-    }
+    this.#people.revoke(name, by);
   }
 
   reloadPairings(): void {
-    this.#options.pairings.reload();
-    this.#syncPairings();
+    this.#people.reload();
   }
 
   statistics(): Record<string, number> {
@@ -259,8 +220,8 @@ class Channel implements GatewayChannel {
       gatewayAccepted: accepted,
       gatewaySent: sent,
       gatewaySendErrors: sendErrors,
-      gatewayElections: this.#elections,
-      gatewayElectionFailures: this.#failures,
+      gatewayElections: this.#records.elections,
+      gatewayElectionFailures: this.#records.failures,
     };
   }
 
@@ -276,7 +237,7 @@ class Channel implements GatewayChannel {
     this.#closed = true;
     this.#runner.close();
     this.#guard('leases', () => this.#leases.flush());
-    this.#guard('path', () => this.#upstream.keep(keep ? this.#upstreamIds() : []));
+    this.#guard('path', () => (keep ? this.#paths.keepUpstream(this.#state) : this.#paths.clearUpstream()));
     this.#usage.flush();
     this.#link.close();
     this.#options.pairings.close();
@@ -311,8 +272,7 @@ class Channel implements GatewayChannel {
         this.#link.countEcho(action.origin);
         return;
       case 'record':
-        this.#countElection(action.record);
-        this.#tell({ kind: 'gateway', ...action.record });
+        this.#records.transition(action.record);
     }
   }
 
@@ -325,64 +285,12 @@ class Channel implements GatewayChannel {
     });
   }
 
-  #countElection({ gateway, from, to }: GatewayRecord): void {
-    if (from !== 'electing') return;
-    if (to === 'elected') this.#elections += 1;
-    const rest = this.#state.nodes.get(gateway)?.rest;
-    const rests = rest !== null && rest !== undefined && rest.untilUs > this.#options.clock.nowUs();
-    if (to === 'resting' || (to === 'releasing' && rests)) this.#failures += 1;
-  }
-
-  #tell(record: GatewayTransition | GatewayDiscards): void {
-    this.#runner.outbox.post(() => {
-      if (this.#onRecord.length === 0) this.#untold.push(record);
-      for (const listener of this.#onRecord) listener(record);
-    });
-  }
-
-  /** Word of a person or a budget, which changes no state by itself. */
-  #note(gateway: string, cause: string): void {
-    const state = this.#state.nodes.get(gateway)?.state ?? 'absent';
-    this.#tell({ kind: 'gateway', gateway, from: state, to: state, cause, atUs: this.#options.clock.nowUs() });
-  }
-
-  #tellBurst({ reason, count, origin }: DiscardBurst): void {
-    const from = origin === null ? 'from several addresses' : `from ${origin.address.toString()} on ${origin.ifname}`;
-    this.#tell({ kind: 'gateway-discards', reason, count, cause: from, atUs: this.#options.clock.nowUs() });
-    this.#runner.outbox.deliver();
-  }
-
-  // ---------------------------------------------------------------- pairings, budgets, the other role on this machine
-
-  #known(name: string): void {
-    const { pairings } = this.#options;
-    if (pairings.find(name) && this.#state.nodes.has(name)) return;
-    this.reloadPairings();
-    if (pairings.find(name)) return;
-    const known = pairings.list().map((pairing) => pairing.name);
-    throw new DetourError('GATEWAY_UNKNOWN', { gateway: name, known: known.join(', ') || 'none' });
-  }
-
-  #syncPairings(): void {
-    this.#tellPairings(this.#options.pairings.list());
-  }
-
-  #tellPairings(pairings: ReturnType<PairingStore['list']>): void {
-    const told = [...this.#state.nodes.values()].map(({ pairing, approved, node }) => [pairing, approved, node]);
-    const wanted = pairings.map(({ name, approved, peer }) => [
-      name,
-      approved,
-      this.#state.nodes.get(name)?.node ?? peer,
-    ]);
-    if (textOf(told.sort()) === textOf(wanted.sort())) return;
-    const list = pairings.map(({ name, peer, approved }) => ({ name, peer, approved }));
-    this.#dispatch({ type: 'pairings', pairings: list });
-  }
+  // ---------------------------------------------------------------- budgets, the other role on this machine
 
   #checkBudgets(): void {
     const changes = this.#budgets.check(this.#state.nodes.values(), this.#config.budget, this.#usage);
     for (const { pairing, exhausted, cause } of changes) {
-      this.#note(pairing, cause);
+      this.#records.note(pairing, cause);
       if (this.#state.nodes.get(pairing)?.budgetExhausted !== exhausted) {
         this.#dispatch({ type: 'budget', pairing, exhausted });
       }
@@ -395,47 +303,19 @@ class Channel implements GatewayChannel {
     this.#checkBudgets();
     this.#keepPath();
     this.#guard('the node agent on this machine', () => {
-      const routers = readPath(this.#config.stateDirectory, 'downstream', clock);
-      if (routers.join() !== this.#state.downstream.join()) this.#dispatch({ type: 'downstream', routers });
+      const routers = this.#paths.newDownstream(this.#state);
+      if (routers !== null) this.#dispatch({ type: 'downstream', routers });
     });
     this.#runner.outbox.deliver();
   }
 
   #keepPath(): void {
-    this.#guard('the way out is not told to a node agent', () => this.#upstream.keep(this.#upstreamIds()));
+    this.#guard('the way out is not told to a node agent', () => this.#paths.keepUpstream(this.#state));
   }
 
-  /** The machines that this router leaves through, nearest first. */
-  #upstreamIds(): MachineId[] {
-    const holders = [...this.#state.nodes.values()].filter(isHolding);
-    return [
-      ...new Set(holders.flatMap(({ node, offer }) => (node === null ? [] : [node, ...(offer?.offer.path ?? [])]))),
-    ];
-  }
-
-  /** What goes wrong here must not keep the machine from going on: told once. */
   #guard(what: string, act: () => void): void {
-    try {
-      act();
-      this.#faults.delete(what);
-    } catch (error) {
-      if (this.#faults.has(what)) return;
-      this.#faults.add(what);
-      this.#options.log('warn', `gateway nodes: ${what}: ${messageOf(error)}`);
-    }
+    this.#faults.guard(what, act);
   }
 }
 
 const textOf = (value: unknown): string => JSON.stringify(value);
-
-function electedNode({ pairing, role, origin, families, wayBack, leaving }: ElectedGateway): ElectedNode {
-  return {
-    name: pairing,
-    ifindex: origin.ifindex,
-    ifname: origin.ifname,
-    role,
-    gateways: Object.fromEntries(families.map(({ family, gateway }) => [family, gateway])),
-    translated: wayBack === 'router',
-    leaving,
-  };
-}

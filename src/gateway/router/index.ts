@@ -10,7 +10,8 @@ import { rehearseElections } from '../rehearsal.js';
 import { createGatewayChannel } from './channel.js';
 import type { Log } from './channel/usage.js';
 
-export { createGatewayChannel, type GatewayChannelOptions, type LinkCallbacks } from './channel.js';
+export { createGatewayChannel } from './channel.js';
+export type { GatewayChannelOptions, LinkCallbacks } from './channel/options.js';
 
 const MS_PER_SECOND = 1000;
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';

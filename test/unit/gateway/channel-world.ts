@@ -9,7 +9,7 @@ import type { PathStateName, PathView } from '../../../src/engine/types.js';
 import type { OpenGatewayLink } from '../../../src/gateway/link/index.js';
 import type { OutgoingMessage } from '../../../src/gateway/link/types.js';
 import { newKey, openPairings, type PairingStore } from '../../../src/gateway/pairing/index.js';
-import { createGatewayChannel, type LinkCallbacks } from '../../../src/gateway/router/channel.js';
+import { createGatewayChannel, type LinkCallbacks } from '../../../src/gateway/router/index.js';
 import type { Cost, Message, Offer, Usage } from '../../../src/gateway/wire/types.js';
 import type { Family } from '../../../src/net/ip-address.js';
 import { familiesOf, nodeId, originOf, SELF } from './router-world.js';

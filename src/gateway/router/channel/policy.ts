@@ -1,9 +1,10 @@
-/** From the configuration and the engine's words to those of the machine. Pure. */
+/** Between the words of the configuration, the engine and the controller, and those of the machine. Pure. */
 import type { GatewaysConfig } from '../../../config/types.js';
+import type { ElectedNode } from '../../../controller/ports.js';
 import type { PathStateName, PathView } from '../../../engine/types.js';
 import type { Prefix } from '../../../net/prefix.js';
 import type { MachineId } from '../../wire/types.js';
-import type { MeasuredPath, RouterPolicy } from '../types.js';
+import type { ElectedGateway, MeasuredPath, RouterPolicy } from '../types.js';
 
 const US_PER_MS = 1000;
 /** RENEW comes five times within a lease. */
@@ -48,5 +49,17 @@ export function measuredPath({ family, state, cause, targets }: PathView): Measu
     lossPercent: losses.length === 0 ? null : Math.max(...losses),
     rttUs: rtts.length === 0 ? null : Math.min(...rtts),
     detail: cause,
+  };
+}
+
+export function electedNode({ pairing, role, origin, families, wayBack, leaving }: ElectedGateway): ElectedNode {
+  return {
+    name: pairing,
+    ifindex: origin.ifindex,
+    ifname: origin.ifname,
+    role,
+    gateways: Object.fromEntries(families.map(({ family, gateway }) => [family, gateway])),
+    translated: wayBack === 'router',
+    leaving,
   };
 }

@@ -1,9 +1,11 @@
 /** What the API shows of gateway nodes. Pure. */
 import type { GatewayOfferStatus, GatewaysStatus, GatewayStatus } from '../../../controller/gateway-status.js';
 import { GATEWAY_UPLINK_PREFIX } from '../../../config/resolve-gateways.js';
+import type { IpAddress } from '../../../net/ip-address.js';
 import type { Stranger } from '../../link/types.js';
 import type { Pairing } from '../../pairing/types.js';
 import type { MachineId, Offer } from '../../wire/types.js';
+import type { RouterState } from '../machine.js';
 import type { Need, NodeView } from '../types.js';
 import type { Budget, UsageBook } from './usage.js';
 
@@ -137,6 +139,14 @@ export function candidatesFor(views: readonly NodeView[]): unknown[] {
         rests: view.restUntilUs !== null,
       };
     });
+}
+
+/** Where nodes were heard that are not forgotten: their messages are let through. */
+export function peersOf({ nodes }: Pick<RouterState, 'nodes'>): { ifindex: number; address: IpAddress }[] {
+  return [...nodes.values()].flatMap(({ state, lease, offer }) => {
+    const origin = lease?.origin ?? offer?.origin;
+    return origin && state !== 'absent' ? [{ ifindex: origin.ifindex, address: origin.address }] : [];
+  });
 }
 
 const toMs = (us: number): number => Math.round(us / US_PER_MS);
