@@ -1,4 +1,8 @@
-/** What a link with five hundred nodes costs the router that is paired with all of them: each advertises once a second. */
+/**
+ * What a link with five hundred nodes costs the router that is paired with all of them: each advertises once a second.
+ *
+ * As in idle.ts the configured gateway receives in a thread of its own: what it does with the probes is not the router's.
+ */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -9,6 +13,7 @@ import { RescueRig } from '../lab/rescue-rig.js';
 import { ipBatch } from '../lab/shell.js';
 import { poll } from '../lab/story-parts.js';
 import { NODE_LAN_INTERFACE, namespacePath } from '../lab/topology.js';
+import { receiveInThread } from './napi.js';
 import { measureLoad } from './process-load.js';
 import type { ProcessLoad } from './process-load.js';
 import type { Keep } from './parts.js';
@@ -71,6 +76,7 @@ function rowsOf(name: string, { cpu, resident }: ProcessLoad): Row[] {
 export async function crowd(context: BenchContext, keep: Keep): Promise<void> {
   const rig = new RescueRig({ tag: `bc${process.pid}`, signal: context.signal });
   context.defer(() => rig.destroy());
+  for (const gateway of rig.lab.names.gateways) receiveInThread(gateway, 'lan');
   rig.writeConfig();
   const members = pairAll(rig.routerState);
   const controller = await rig.startController();

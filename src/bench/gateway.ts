@@ -25,6 +25,7 @@ async function run(context: BenchContext): Promise<Measured> {
       "disarm_ms: from RELEASE to RELEASED, as they passed the node's interface; RELEASED is sent once the rules are gone.",
       'Over a lossy link: loss, repetition and overtaking of protocol messages only, in both directions; times are from the first RELEASE sent, and from the first family that lost its line.',
       'Floods: counted where the router takes messages from the LAN; rates are a second, losses are those of a window of 2 s.',
+      'A crowd: what the configured gateway does with the probes is not counted, it receives in a thread of its own.',
       'The node stands on the LAN and the way back is the router (the default): the router translates and forwards in the stack.',
       'All machines of the lab, node, enemy and far server included, share the cores of this one.',
     ],
