@@ -44,7 +44,7 @@ export interface DeskHost {
   onFault(text: string): void;
   /** An edge has been made, or could not be. */
   onEdges(): void;
-  /** Until then (or until it is told anew) an election needs the thread; in the past: it does not. */
+  /** Until then, or until it is told anew, an election needs the thread. */
   onUrgent(untilUs: number): void;
 }
 
@@ -65,6 +65,8 @@ const STARTING_US = 3_000_000;
  * until ACCEPT and the first replies have come; where they don't, for no longer than this.
  */
 const URGENT_US = 50_000;
+/** And so long after them the kernel's routes are still being written. */
+const ROUTING_US = 10_000;
 /** Each round answers something that the round before has changed; more than these would be a quarrel. */
 const MAXIMUM_ROUNDS = 8;
 
@@ -85,8 +87,8 @@ export class GatewayDesk {
   #programmed = 0;
   readonly #startedUs: number;
   readonly #worked = new Set<Family>();
-  /** Since when traffic waits for an election; null: it does not. */
-  #urgentSinceUs: number | null = null;
+  /** Traffic waits for an election. */
+  #urgent = false;
   #cancelTimer: (() => void) | null = null;
   readonly #cancelStarting: () => void;
   #closed = false;
@@ -197,9 +199,9 @@ export class GatewayDesk {
 
   #tellUrgent({ active }: GatewayIntent): void {
     const urgent = waitsForNode(active, this.#inputs()) && this.channel.peers().length > 0;
-    if (urgent === (this.#urgentSinceUs !== null)) return;
-    this.#urgentSinceUs = urgent ? this.#clock.nowUs() : null;
-    this.#host.onUrgent(this.#urgentSinceUs === null ? 0 : this.#urgentSinceUs + URGENT_US);
+    if (urgent === this.#urgent) return;
+    this.#urgent = urgent;
+    this.#host.onUrgent(this.#clock.nowUs() + (urgent ? URGENT_US : ROUTING_US));
   }
 
   /** Traffic leaves a node that is not wanted any more as it leaves any uplink: not before another one works. */

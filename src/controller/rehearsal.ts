@@ -10,7 +10,10 @@ import { IpAddress } from '../net/ip-address.js';
 import { allFacts } from './facts.js';
 import type { UplinkFacts } from './facts.js';
 import { gatewayNeed, measuredPaths, nodesWithoutTraffic, workingFamilies } from './gateway-need.js';
-import { withElected } from './gateway-uplinks.js';
+import { gatewayEdges, gatewayUplinkName, withElected } from './gateway-uplinks.js';
+import { NameIndex } from './ids.js';
+import { fibIntent, probeIntents, wantedNeighbours } from './intents.js';
+import type { Inputs } from './intents.js';
 import { enginePolicy } from './policy.js';
 import type { ElectedNode, KernelView } from './ports.js';
 import { eventsBetween } from './sensing.js';
@@ -32,12 +35,16 @@ export function rehearseLinkFailures(config: Config, view: KernelView, startUs: 
     facts = after;
     groupViews(state);
     pathViews(state, nowUs);
-    rehearseElection(config, state, nowUs);
+    rehearseElection(config, { state, view, facts }, nowUs);
   }
 }
 
 /** Of a node that nobody has met: what comes between the failure of the last uplink and the first probe by a neighbour. */
-function rehearseElection(configured: Config, state: EngineState, nowUs: number): void {
+function rehearseElection(
+  configured: Config,
+  { state, view, facts }: { state: EngineState; view: KernelView; facts: readonly UplinkFacts[] },
+  nowUs: number,
+): void {
   const ifname = configured.gateways?.interfaces[0];
   if (ifname === undefined) return;
   const node: ElectedNode = {
@@ -50,6 +57,9 @@ function rehearseElection(configured: Config, state: EngineState, nowUs: number)
     leaving: false,
   };
   const config = withElected(configured, [node], [4, 6]);
+  const indexes = { uplinkIndex: new NameIndex(), groupIndex: new NameIndex() };
+  // Read off the view they would cost a look at all of its routes.
+  const withNode = facts.flatMap((fact) => [fact, { ...fact, uplink: gatewayUplinkName(node.name) }]);
   const after = step(state, { type: 'configure', policy: enginePolicy(config) }, nowUs).state;
   for (const [elected, now] of [
     [[], state],
@@ -69,5 +79,14 @@ function rehearseElection(configured: Config, state: EngineState, nowUs: number)
     gatewayNeed({ ...inputs, starting: false });
     nodesWithoutTraffic({ ...inputs, starting: false });
     measuredPaths(inputs);
+    rehearseIntents({ config, view, facts: withNode, groups, paths, ...indexes });
   }
+}
+
+/** Those that are carried out ahead of a pass (ahead-of-pass.ts). */
+function rehearseIntents(inputs: Inputs): void {
+  wantedNeighbours(inputs.facts);
+  probeIntents(inputs, new Set());
+  gatewayEdges(inputs.config);
+  fibIntent(inputs);
 }

@@ -140,6 +140,7 @@ describe('a neighbour with cold standby', () => {
     // The kernel's routes do not wait: with the last link the kernel has lost its own.
     expect(fib.applied.at(-1)!.paths.map(({ uplink }) => uplink)).toContain('gw-phone');
     telemetry.sample('gw-phone');
+    frozenUs = null;
     await until(() => plane.applied !== before, { what: 'a pass' });
   });
 
