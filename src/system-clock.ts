@@ -13,13 +13,10 @@ export const systemClock: Clock = {
   at(atUs, callback) {
     let timer: NodeJS.Timeout;
     const arm = (): void => {
-      const waitUs = atUs - systemClock.nowUs();
-      // Node counts from the loop's own time, in whole milliseconds: without one more it would mostly be early, and the
-      // rest of the millisecond a second timer.
-      const waitMs = waitUs <= 0 ? 0 : Math.floor(waitUs / US_PER_MS) + 1;
-      timer = setTimeout(elapsed, Math.min(waitMs, MAX_TIMEOUT_MS));
+      const waitMs = Math.ceil((atUs - systemClock.nowUs()) / US_PER_MS);
+      timer = setTimeout(elapsed, Math.min(Math.max(0, waitMs), MAX_TIMEOUT_MS));
     };
-    // The loop's time may be older than that.
+    // Node counts from the loop's own time, in whole milliseconds, and so may be early by up to one.
     const elapsed = (): void => {
       if (systemClock.nowUs() < atUs) arm();
       else callback();
