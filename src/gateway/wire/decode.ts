@@ -64,14 +64,25 @@ function build(type: MessageType, tlvs: readonly Tlv[]): Message {
 
 function readField(field: Field<unknown>, tlvs: readonly Tlv[]): unknown {
   const { kind, minimum, maximum, distinctBy } = field;
-  const found = tlvs.filter((tlv) => tlv.type === kind.type);
+  const found = ofType(kind.type, tlvs);
   if (found.length < minimum) throw new Malformed(`${kind.name} is missing`);
   if (found.length > maximum) throw new Malformed(`${kind.name} appears ${found.length} times`);
+  const [first] = found;
+  // Most fields are there once, in hundreds of messages a second.
+  if (first && found.length === 1) return field.fromValues([readValue(field, first.value)]);
   const values = found.map((tlv) => readValue(field, tlv.value));
   if (distinctBy && new Set(values.map(distinctBy)).size < values.length) {
     throw new Malformed(`${kind.name} appears twice for the same`);
   }
   return field.fromValues(values);
+}
+
+/** An array that has grown by one has room for 17: what is there at most once is given as it is. */
+function ofType(type: number, tlvs: readonly Tlv[]): readonly Tlv[] {
+  const first = tlvs.findIndex((tlv) => tlv.type === type);
+  if (first < 0) return [];
+  const second = tlvs.findIndex((tlv, index) => index > first && tlv.type === type);
+  return second < 0 ? [tlvs[first]!] : tlvs.filter((tlv) => tlv.type === type);
 }
 
 function readValue({ kind }: Field<unknown>, reader: ByteReader): unknown {
