@@ -4,9 +4,10 @@
  */
 import { messageOf } from '../../../errors.js';
 import type { GatewayNodeConfig } from '../../../config/gateway-node/index.js';
-import { IpAddress } from '../../../net/ip-address.js';
+import { IpAddress, type Family } from '../../../net/ip-address.js';
 import type { Origin, OutgoingMessage, ReceivedMessage } from '../../link/types.js';
 import { MULTICAST_GROUP, type MachineId, type Reason } from '../../wire/types.js';
+import { NOT_CHECKED } from '../machine/obstacles.js';
 import { initialNode, isStopped, leaseViews, nextDeadlineUs, step, type NodeState } from '../machine.js';
 import type { LeaseView, NodeAction, NodeCondition, NodeEvent, NodePolicy, NodeRecord } from '../types.js';
 import { Applier, type Wanted } from './applier.js';
@@ -21,6 +22,7 @@ const OBSERVE_US = 1_000_000;
 /** WITHDRAW is repeated for 200 ms, nft and its rules take less than that again. */
 const STOP_US = 5_000_000;
 
+const FAMILIES: readonly Family[] = [4, 6];
 const GROUPS = { 4: IpAddress.parse(MULTICAST_GROUP[4]), 6: IpAddress.parse(MULTICAST_GROUP[6]) } as const;
 
 export interface AgentOptions {
@@ -44,6 +46,8 @@ export class NodeAgent {
   readonly #ports: AgentPorts;
   readonly #budget: ByteBudget;
   readonly #routers = new KnownRouters();
+  /** Families whose way out was good when it was last judged. */
+  readonly #proved = new Set<Family>();
   readonly #applier: Applier;
   readonly #startedMs: number;
   #config: GatewayNodeConfig;
@@ -111,8 +115,7 @@ export class NodeAgent {
   receive(received: ReceivedMessage): void {
     this.#routers.note(received.header.sender, received.origin);
     // Whether this router is one that we leave through has to be known before it is answered.
-    const { upstream } = this.#conditionNow();
-    if (upstream.join() !== this.#condition.upstream.join()) this.#observe();
+    if (this.#upstream().join() !== this.#condition.upstream.join()) this.#observe();
     this.#dispatch({ type: 'message', received });
   }
 
@@ -207,9 +210,14 @@ export class NodeAgent {
     if (this.#closed) return;
     this.#chooseInterfaces();
     this.#ports.link.setInterfaces(this.#interfaces);
+    this.#noteVerdicts();
     this.#condition = this.#conditionNow();
-    this.#tellOffer();
-    this.#dispatch({ type: 'condition', condition: this.#condition });
+    // In the first moment there is nothing to offer yet, and nothing to withdraw, either.
+    const isFirst = this.#state.condition === null;
+    if (!isFirst || this.#condition.obstacle !== NOT_CHECKED) {
+      this.#tellOffer();
+      this.#dispatch({ type: 'condition', condition: this.#condition });
+    }
     this.#followWayOut();
   }
 
@@ -242,19 +250,35 @@ export class NodeAgent {
   }
 
   #conditionNow(): NodeCondition {
-    const { backhaul, machine, clock, ownRouter } = this.#ports;
-    const upstream = [...this.#routers.through(backhaul.gateways()), ...ownRouter.upstream()];
+    const { backhaul, machine, clock } = this.#ports;
     return conditionOf({
       config: this.#config,
       hostname: this.#options.hostname,
       interfaces: this.#interfaces,
       interfaceProblem: this.#interfaceProblem,
       backhaul: backhaul.paths(),
+      proved: this.#proved,
       backhaulProblems: backhaul.problems(),
       power: machine.power(),
       bytesLeft: this.#budget.left(clock.wallMs()),
-      upstream: [...new Set(upstream)],
+      upstream: this.#upstream(),
     });
+  }
+
+  /** Until a way out is judged, what was found of the one before counts; of none at all nothing does. */
+  #noteVerdicts(): void {
+    const paths = this.#ports.backhaul.paths();
+    for (const family of FAMILIES) {
+      const state = paths.find((path) => path.family === family)?.state ?? 'bad';
+      if (state === 'good') this.#proved.add(family);
+      else if (state === 'bad') this.#proved.delete(family);
+    }
+  }
+
+  /** Machines that this one leaves through: by its gateways, or as the router that it is, too. */
+  #upstream(): MachineId[] {
+    const { backhaul, ownRouter } = this.#ports;
+    return [...new Set([...this.#routers.through(backhaul.gateways()), ...ownRouter.upstream()])];
   }
 
   /** One line for each change of what is offered. */

@@ -4,6 +4,7 @@ import type { Family, IpAddress } from '../../../net/ip-address.js';
 import type { Prefix } from '../../../net/prefix.js';
 import { MAXIMUM_PATH } from '../../wire/index.js';
 import type { Backhaul, MachineId, Message, OfferedFamily, Power, Reason } from '../../wire/types.js';
+import { NOT_CHECKED } from '../machine/obstacles.js';
 import type { NodeCondition } from '../types.js';
 import type { LocalInterface } from './ports.js';
 
@@ -15,6 +16,8 @@ export interface Circumstances {
   /** Why there are none; null: there are. */
   interfaceProblem: string | null;
   backhaul: readonly Backhaul[];
+  /** Families whose way out was good when it was last judged, although it may be another by now. */
+  proved: ReadonlySet<Family>;
   /** Why a family has no way out, or a bad one. */
   backhaulProblems: readonly { family: Family; reason: string }[];
   power: Power;
@@ -47,13 +50,18 @@ export function conditionOf(now: Circumstances): NodeCondition {
 function obstacleOf(now: Circumstances): Reason | null {
   const { config, interfaceProblem, backhaul, power, bytesLeft } = now;
   if (interfaceProblem !== null) return { code: 'nothing-offered', text: interfaceProblem };
-  if (!backhaul.some(works)) return { code: 'backhaul', text: backhaulText(now) };
+  if (!backhaul.some((path) => works(path, now))) return backhaulObstacle(now);
   const { batteryPercent, charging } = power;
   if (batteryPercent !== null && !charging && batteryPercent < config.minimumBatteryPercent) {
     return { code: 'battery', text: `${batteryPercent} %, less than ${config.minimumBatteryPercent} %` };
   }
   if (bytesLeft !== null && bytesLeft <= 0n) return { code: 'budget', text: 'the byte budget is used up' };
   return null;
+}
+
+function backhaulObstacle(now: Circumstances): Reason {
+  const isAsked = now.backhaul.some(({ state }) => state === 'unknown');
+  return isAsked ? NOT_CHECKED : { code: 'backhaul', text: backhaulText(now) };
 }
 
 /** "no default route", or with the family where the families differ. */
@@ -64,13 +72,20 @@ function backhaulText({ backhaulProblems }: Circumstances): string {
   return backhaulProblems.map(({ family, reason }) => `IPv${family}: ${reason}`).join('; ');
 }
 
-/** What was never asked may work: the owner has named no targets, or no answer can have come yet. */
-const works = ({ state }: Backhaul): boolean => state !== 'bad';
+/**
+ * Where the owner has named targets one must have answered (section 5.1 of the protocol); when the way out is another all
+ * at once it is trusted, until it is judged, as far as the one before.
+ */
+function works({ family, state }: Backhaul, { config, proved }: Circumstances): boolean {
+  if (state !== 'unknown') return state === 'good';
+  return config.backhaul.targets.length === 0 || proved.has(family);
+}
 
 /** With the gateway on the first interface that has the family: answers on another one name its own (see `addressed`). */
-function offeredFamilies({ config, interfaces, backhaul }: Circumstances): OfferedFamily[] {
+function offeredFamilies(now: Circumstances): OfferedFamily[] {
+  const { config, interfaces, backhaul } = now;
   return FAMILIES.flatMap((family) => {
-    if (!backhaul.some((path) => path.family === family && works(path))) return [];
+    if (!backhaul.some((path) => path.family === family && works(path, now))) return [];
     const gateway = interfaces.map(({ addresses }) => addresses[family]).find((address) => address !== undefined);
     return gateway ? [{ family, translation: translationOf(family, config.routedPrefixes), gateway }] : [];
   });

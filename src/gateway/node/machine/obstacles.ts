@@ -4,11 +4,13 @@ import type { MachineId, OfferedFamily, Reason, Want } from '../../wire/types.js
 import type { NodeState } from './state.js';
 
 export const NO_SUCH_LEASE: Reason = { code: 'no-such-lease', text: '' };
+/** Nobody has said yet whether this machine's own way out works. */
+export const NOT_CHECKED: Reason = { code: 'backhaul', text: 'not checked yet' };
 
 /** Why no offer is made to anybody. */
 export function offerObstacle({ stopping, condition }: NodeState): Reason | null {
   if (stopping) return stopping;
-  if (condition === null) return { code: 'backhaul', text: 'not checked yet' };
+  if (condition === null) return NOT_CHECKED;
   if (condition.obstacle) return condition.obstacle;
   if (condition.offer.families.length === 0) return { code: 'backhaul', text: 'no address family works' };
   return null;

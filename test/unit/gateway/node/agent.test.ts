@@ -1,5 +1,6 @@
 /** The agent between the pure machine and the world: what it asks for, in which order, and what it tells. */
 import { describe, expect, it } from 'vitest';
+import { defaultNodeConfig } from '../../../../src/config/gateway-node/index.js';
 import { IpAddress } from '../../../../src/net/ip-address.js';
 import {
   AgentRig,
@@ -51,6 +52,52 @@ describe('an offer', () => {
     rig.backhaulChanged();
     expect(rig.said('withdraw')).toMatchObject([{ message: { reason: { code: 'backhaul' } } }]);
     expect(rig.agent.status().state).toBe('hindered');
+  });
+
+  describe('where targets are named', () => {
+    const { backhaul } = defaultNodeConfig();
+    const target = { kind: 'tcp', address: IpAddress.parse('203.0.113.1'), port: 443 } as const;
+    const asked = { backhaul: { ...backhaul, targets: [target] } };
+    const unjudged = (family: 4 | 6) => ({ ...works(family), state: 'unknown' }) as const;
+    const offered = (rig: AgentRig) =>
+      rig.said('advertise').map(({ message }) => message.families.map((each) => each.family));
+
+    it('waits for the first answer, and withdraws nothing meanwhile', async () => {
+      const rig = new AgentRig(asked);
+      rig.backhaul = [unjudged(4), unjudged(6)];
+      await rig.start();
+      await rig.pass();
+      expect(rig.sent).toEqual([]);
+      expect(rig.agent.status()).toMatchObject({ state: 'hindered', obstacle: { text: 'not checked yet' } });
+      rig.backhaul = [works(4), unjudged(6)];
+      rig.backhaulChanged();
+      expect(offered(rig)).toEqual([[4]]);
+    });
+
+    it('goes on when the way out becomes another one, until that is found bad', async () => {
+      const rig = await new AgentRig(asked).start();
+      rig.backhaul = [unjudged(4)];
+      rig.backhaulChanged();
+      await rig.pass();
+      expect(offered(rig).at(-1)).toEqual([4]);
+      rig.backhaul = [{ ...works(4), state: 'bad' }];
+      rig.backhaulChanged();
+      rig.backhaul = [unjudged(4)];
+      rig.backhaulChanged();
+      const before = offered(rig).length;
+      await rig.pass();
+      expect([offered(rig).length, rig.agent.status().state]).toEqual([before, 'hindered']);
+    });
+
+    it('of a family that had no way out at all begins with an answer', async () => {
+      const rig = await new AgentRig(asked).start();
+      for (const paths of [[works(4)], [works(4), unjudged(6)]]) {
+        rig.backhaul = paths;
+        rig.backhaulChanged();
+      }
+      await rig.pass();
+      expect(offered(rig).at(-1)).toEqual([4]);
+    });
   });
 
   it('ends while the battery is too low, unless it is charged', async () => {
