@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../controller/ports.js';
+import { isMachineId } from './pairing/identity.js';
 import { readStateFile } from './state-file.js';
 import { writeVolatileFile } from './volatile-file.js';
 import type { MachineId } from './wire/types.js';
@@ -20,7 +21,6 @@ const REFRESH_US = 30_000_000;
 const VALID_US = 75_000_000;
 const MAXIMUM_IDS = 64;
 const MAXIMUM_BYTES = 4096;
-const ID = /^[0-9a-f]{32}$/;
 
 export interface PathWriter {
   /** Writes if it is others than before, or time to. Throws DetourError STATE_UNUSABLE, NOT_PERMITTED. */
@@ -56,7 +56,7 @@ export function readPath(stateDirectory: string, side: PathSide, clock: Clock): 
     const ageUs = clock.nowUs() - atUs;
     // Of an earlier boot: the clock began anew.
     if (ageUs < 0 || ageUs > VALID_US) return [];
-    return ids.filter((id): id is MachineId => typeof id === 'string' && ID.test(id)).slice(0, MAXIMUM_IDS);
+    return ids.filter((id): id is MachineId => typeof id === 'string' && isMachineId(id)).slice(0, MAXIMUM_IDS);
   } catch {
     return [];
   }

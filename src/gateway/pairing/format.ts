@@ -3,7 +3,7 @@ import { isMachineId } from './identity.js';
 import { KEY_BYTES, pairingKey } from './key.js';
 import type { Pairing, PairingKey } from './types.js';
 
-export const PAIRING_NAME = /^[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?$/;
+const PAIRING_NAME = /^[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?$/;
 /** For messages. */
 export const PAIRING_NAME_RULE = '1 to 24 lower-case letters, digits and hyphens, no hyphen at either end';
 export const MAXIMUM_PAIRING_BYTES = 4096;

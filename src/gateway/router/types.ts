@@ -5,7 +5,7 @@
 import type { Family, IpAddress } from '../../net/ip-address.js';
 import type { Prefix } from '../../net/prefix.js';
 import type { OutgoingMessage, Origin, ReceivedMessage } from '../link/types.js';
-import type { Backhaul, MachineId, Offer, OfferedFamily, Order, Reason, Role, Usage, Want } from '../wire/types.js';
+import type { MachineId, Offer, OfferedFamily, Order, Reason, Role, Usage, Want } from '../wire/types.js';
 
 export interface RouterPolicy {
   self: MachineId;
@@ -121,7 +121,7 @@ export interface NodeView {
   /** null: not heard since the start. */
   origin: Origin | null;
   lastHeardUs: number | null;
-  offer: (Offer & { backhaul: Backhaul[] }) | null;
+  offer: Offer | null;
   measured: MeasuredPath[];
   /** Place in the order of election, from 1; null: cannot be elected, and `why` says so. */
   rank: number | null;

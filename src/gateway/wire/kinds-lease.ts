@@ -9,9 +9,11 @@ import { decodeText, encodeText } from './text.js';
 import type { Lease, MachineId, OfferedFamily, Order, Reason, Role, Want } from './types.js';
 
 /** Bytes of UTF-8 in REASON. */
-export const MAXIMUM_REASON_TEXT_BYTES = 60;
+const MAXIMUM_REASON_TEXT_BYTES = 60;
 /** Ids in PATH. */
 export const MAXIMUM_PATH = 8;
+/** CLIENTS in a message. */
+export const MAXIMUM_CLIENTS = 16;
 
 const roles = new CodeTable<Role>('role', { standby: 1, active: 2 });
 const translations = new CodeTable<OfferedFamily['translation']>('translation', { masquerade: 1, routed: 2 });

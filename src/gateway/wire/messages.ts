@@ -2,7 +2,7 @@
 import { CodeTable } from './code-table.js';
 import { AUTH } from './kind.js';
 import { list, once, optional, optionalList, type Field } from './fields.js';
-import { CLIENTS, ECHO, FAMILY, LEASE, PATH, REASON, WANT } from './kinds-lease.js';
+import { CLIENTS, ECHO, FAMILY, LEASE, MAXIMUM_CLIENTS, PATH, REASON, WANT } from './kinds-lease.js';
 import { BACKHAUL, CAPACITY, COST, INTERVAL, NAME, POWER, SLOTS, USAGE } from './kinds-offer.js';
 import type { Message, MessageType, Request } from './types.js';
 
@@ -17,8 +17,6 @@ export const messageTypes = new CodeTable<MessageType>('message type', {
   release: 8,
   released: 9,
 });
-
-const MAXIMUM_CLIENTS = 16;
 
 type FieldsOf<T> = { [P in Exclude<keyof T, 'type'>]-?: Field<Exclude<T[P], undefined>> };
 

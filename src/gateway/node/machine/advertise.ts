@@ -41,8 +41,10 @@ function advertise(work: Work, name: string, { lease }: PairingState): void {
 }
 
 function hurryIfChanged(work: Work): void {
-  if (offerObstacle(work.state) !== null)
-    return void (work.state.announced === null || change(work, { announced: null }));
+  if (offerObstacle(work.state) !== null) {
+    if (work.state.announced !== null) change(work, { announced: null });
+    return;
+  }
   const announced = digest(work.state);
   if (announced === work.state.announced) return;
   change(work, { announced });

@@ -93,9 +93,15 @@ export function endHindered(work: Work): void {
     if (obstacle) withdrawLease(work, name, obstacle);
   }
   const obstacle = offerObstacle(work.state);
-  if (obstacle === null) return void (work.state.offering || change(work, { offering: true }));
-  // Before the first word about the condition nothing is known that could be told.
-  if (work.state.offering === false || work.state.condition === null) return;
+  if (obstacle === null) {
+    if (!work.state.offering) change(work, { offering: true });
+  } else if (work.state.offering !== false && work.state.condition !== null) {
+    // Before the first word about the condition nothing is known that could be told.
+    endOffer(work, obstacle);
+  }
+}
+
+function endOffer(work: Work, obstacle: Reason): void {
   for (const [name, { withdrawal }] of work.state.pairings) {
     if (withdrawal === null) withdraw(work, name, obstacle, null);
   }

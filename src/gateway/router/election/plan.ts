@@ -38,7 +38,7 @@ export function rank(state: RouterState, criteria = criteriaOf(state)): NodeEntr
 }
 
 /** Without any need each node keeps its place in the order. */
-export const isUseful = (entry: NodeEntry, needed: readonly Family[]): boolean =>
+const isUseful = (entry: NodeEntry, needed: readonly Family[]): boolean =>
   needed.length === 0 || isByHand(entry) || needed.some((family) => offeredFamilies(entry).includes(family));
 
 const isByHand = ({ operator }: NodeEntry): boolean => operator?.what === 'elect';

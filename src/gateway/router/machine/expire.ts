@@ -35,7 +35,7 @@ function expireElecting(work: Work, entry: NodeEntry): void {
 }
 
 /** A node that does not answer is given up sooner while there is another. */
-export function attemptsOf(state: RouterState, { pairing }: NodeEntry): number {
+function attemptsOf(state: RouterState, { pairing }: NodeEntry): number {
   for (const other of state.nodes.values()) {
     if (other.pairing !== pairing && other.state === 'offered' && isElectable(state, other)) {
       return ELECT_ATTEMPTS_WITH_ALTERNATIVE;

@@ -115,7 +115,7 @@ function renewAfterUs(work: Work, grantedUs: number): number {
   return Math.round(intervalUs * (1 - RENEW_JITTER * work.randomFraction()));
 }
 
-export function sameTerms(one: Terms, other: Terms): boolean {
+function sameTerms(one: Terms, other: Terms): boolean {
   const { families } = other;
   return (
     one.role === other.role &&

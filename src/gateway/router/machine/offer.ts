@@ -1,5 +1,6 @@
 /** ADVERTISE and WITHDRAW. */
 import type { Origin, ReceivedMessage } from '../../link/types.js';
+import { INTERVAL_RANGE_MS } from '../../wire/kinds-offer.js';
 import type { Message, Offer } from '../../wire/types.js';
 import { doublings } from '../election/compare.js';
 import { askAnew, endAndRest, end, nextRest, renewNow, stateWithoutLease } from './lease.js';
@@ -8,10 +9,8 @@ import {
   FLAP_WINDOW_US,
   FLAPS,
   HOLD_INTERVALS,
-  LONGEST_INTERVAL_MS,
   LONGEST_LEASE_US,
   ORIGIN_SILENT_INTERVALS,
-  SHORTEST_INTERVAL_MS,
 } from './timers.js';
 import type { Work } from './work.js';
 
@@ -53,7 +52,8 @@ function isHeardFrom({ origin, atUs, intervalUs }: HeldOffer, from: Origin, nowU
 function heldOffer(work: Work, { state }: NodeEntry, origin: Origin, message: Advertise): HeldOffer {
   const { type: _type, intervalMs, lease, ...offer } = message;
   const { nowUs, policy } = work;
-  const boundedMs = Math.min(Math.max(intervalMs, SHORTEST_INTERVAL_MS), LONGEST_INTERVAL_MS);
+  const { minimum, maximum } = INTERVAL_RANGE_MS;
+  const boundedMs = Math.min(Math.max(intervalMs, minimum), maximum);
   const intervalUs = boundedMs * US_PER_MS;
   const ours = lease !== undefined && lease.router === policy.self;
   return {

@@ -1,8 +1,9 @@
 /** ELECT, RENEW and RELEASE: made, sent, repeated (sections 3.3 and 7). */
 import type { Prefix } from '../../../net/prefix.js';
+import { MAXIMUM_CLIENTS, MAXIMUM_PATH } from '../../wire/kinds-lease.js';
 import type { Message, Reason } from '../../wire/types.js';
 import { activeFamilies, unique, type HeldLease, type NodeEntry, type Pending } from './state.js';
-import { FIRST_REPEAT_US, LONGEST_REPEAT_US, MAXIMUM_CLIENTS, MAXIMUM_PATH, REMEMBERED_ORDERS } from './timers.js';
+import { FIRST_REPEAT_US, LONGEST_REPEAT_US, REMEMBERED_ORDERS } from './timers.js';
 import type { Work } from './work.js';
 
 const US_PER_MS = 1000;

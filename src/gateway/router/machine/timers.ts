@@ -17,8 +17,6 @@ export const ELECT_ATTEMPTS_WITH_ALTERNATIVE = 5;
 export const ELECTION_OPEN_US = 2 * SECOND;
 /** Hold time of an offer: 3.5 of the intervals that it announces, within the bounds of the interval. */
 export const HOLD_INTERVALS = 3.5;
-export const SHORTEST_INTERVAL_MS = 100;
-export const LONGEST_INTERVAL_MS = 60_000;
 /** An offer is read from one link and family of a node's; another one takes over when that is silent for this. */
 export const ORIGIN_SILENT_INTERVALS = 2;
 /** A path that was bad for this long in every family that is asked of the node is given up. */
@@ -32,5 +30,3 @@ export const REMEMBERED_ORDERS = 16;
 export const RENEW_JITTER = 0.25;
 /** Whatever a node says of a lease's time, it is not longer. */
 export const LONGEST_LEASE_US = 600 * SECOND;
-export const MAXIMUM_CLIENTS = 16;
-export const MAXIMUM_PATH = 8;
