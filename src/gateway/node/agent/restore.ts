@@ -12,7 +12,10 @@ export async function restoreNode(stateDirectory: string): Promise<string[]> {
   ensurePrivateDirectory(stateDirectory);
   const unlock = lockAgent(native, { stateDirectory });
   try {
-    return await openArming({ stateDirectory, backhaul: () => ({}), routedPrefixes: () => [] }).restore();
+    const arming = openArming({ stateDirectory, backhaul: () => ({}), routedPrefixes: () => [] });
+    const words = await arming.restore();
+    await arming.close();
+    return words;
   } finally {
     unlock();
   }

@@ -23,6 +23,8 @@ export class WallWatch {
   readonly #read: () => Promise<Wall[]>;
   readonly #nowMs: () => number;
   #known: { walls: readonly Wall[]; atMs: number } | null = null;
+  /** Why they could not be read, as it was told last. */
+  #told = '';
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
@@ -61,12 +63,19 @@ export class WallWatch {
     try {
       const walls = await this.#read();
       this.#known = { walls, atMs };
+      this.#told = '';
       return walls;
     } catch (error) {
       // What cannot be read is no reason not to try: the router finds out whether it works.
       this.#known = null;
-      this.#log(`the firewall's rules cannot be read: ${messageOf(error)}`);
+      this.#tell(`the firewall's rules cannot be read: ${messageOf(error)}`);
       return [];
     }
+  }
+
+  /** Once, and again after it has gone well: they are looked at all the time. */
+  #tell(problem: string): void {
+    if (problem !== this.#told) this.#log(problem);
+    this.#told = problem;
   }
 }
