@@ -8,7 +8,7 @@ import { openGatewayLink } from '../link/index.js';
 import { machineId, nextEpoch, openPairings } from '../pairing/index.js';
 import { rehearseElections } from '../rehearsal.js';
 import { createGatewayChannel } from './channel.js';
-import type { Log } from './channel/usage.js';
+import type { Log } from '../log.js';
 
 export { createGatewayChannel } from './channel.js';
 export type { GatewayChannelOptions, LinkCallbacks } from './channel/options.js';

@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../controller/ports.js';
 import { messageOf } from '../../../errors.js';
+import type { Log } from '../../log.js';
 import { readStateFile, writeStateFile } from '../../state-file.js';
 import { decodeBudget, encodeBudget, type BudgetRecord } from './budget.js';
-import type { Log } from './ports.js';
 
 const FILE = 'usage-node.json';
 const MAXIMUM_BYTES = 256;

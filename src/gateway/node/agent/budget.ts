@@ -1,5 +1,6 @@
 /** Bytes carried for routers in this day or month, over restarts: the owner's budget. */
 import type { NodeBudget } from '../../../config/gateway-node/index.js';
+import { periodOf } from '../../period.js';
 import type { Usage } from '../../wire/types.js';
 
 /** What is kept on disk. */
@@ -60,10 +61,7 @@ export class ByteBudget {
   }
 
   #periodOf(wallMs: number): string {
-    const date = new Date(wallMs);
-    const two = (value: number): string => String(value).padStart(2, '0');
-    const month = `${date.getFullYear()}-${two(date.getMonth() + 1)}`;
-    return this.#budget?.per === 'day' ? `${month}-${two(date.getDate())}` : month;
+    return periodOf(wallMs, this.#budget?.per ?? 'month');
   }
 }
 

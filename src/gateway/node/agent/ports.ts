@@ -2,6 +2,7 @@
 import type { Clock } from '../../../controller/ports.js';
 import type { Family, IpAddress } from '../../../net/ip-address.js';
 import type { GatewayLink, Origin } from '../../link/types.js';
+import type { Log } from '../../log.js';
 import type { Pairing } from '../../pairing/types.js';
 import type { Backhaul, MachineId, Power, Usage } from '../../wire/types.js';
 import type { ArmedLease } from '../types.js';
@@ -49,9 +50,6 @@ export interface PairingsPort {
   list(): readonly Pairing[];
   onChange(listener: () => void): unknown;
 }
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
-export type Log = (level: LogLevel, text: string) => void;
 
 /** The router of this machine, if it is one, too: a program of its own. */
 export interface OwnRouterPort {

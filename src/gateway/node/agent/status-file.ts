@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../../errors.js';
 import type { Clock } from '../../../controller/ports.js';
-import type { Log } from './ports.js';
+import type { Log } from '../../log.js';
 import { digestOf, type AgentStatus } from './status.js';
 
 const RUN_DIRECTORY = '/run/detour';

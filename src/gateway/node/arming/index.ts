@@ -1,2 +1,3 @@
+/** Arming: what a node changes on its machine while it is elected, and puts back. */
 export { openArming } from './arming.js';
-export type { Arming, ArmingOptions, ArmingPlan, BackhaulInterfaces, RouteChange, SysctlChange } from './types.js';
+export type { ArmingPlan } from './types.js';

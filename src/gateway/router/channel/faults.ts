@@ -1,6 +1,6 @@
 /** What goes wrong in a part of the channel must not keep the machine from going on: it is told, once. */
 import { messageOf } from '../../../errors.js';
-import type { Log } from './usage.js';
+import type { Log } from '../../log.js';
 
 export class Faults {
   readonly #log: Log;

@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Clock } from '../../../controller/ports.js';
 import { messageOf } from '../../../errors.js';
-import type { Log } from './usage.js';
+import type { Log } from '../../log.js';
 
 /** As long as this and it is killed. */
 const TIMEOUT_US = 2_000_000;

@@ -4,7 +4,7 @@ import type { Clock } from '../../../controller/ports.js';
 import type { GatewayLinkOptions, OpenGatewayLink } from '../../link/index.js';
 import type { PairingStore } from '../../pairing/index.js';
 import type { MachineId } from '../../wire/types.js';
-import type { Log } from './usage.js';
+import type { Log } from '../../log.js';
 
 export interface GatewayChannelOptions {
   config: GatewaysConfig;

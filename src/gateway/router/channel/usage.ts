@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { GatewaysConfig } from '../../../config/types.js';
 import type { Clock } from '../../../controller/ports.js';
 import { messageOf } from '../../../errors.js';
+import type { Log } from '../../log.js';
+import { periodOf } from '../../period.js';
 import { readStateFile } from '../../state-file.js';
 import { writeVolatileFile } from '../../volatile-file.js';
 import type { Usage } from '../../wire/types.js';
@@ -16,7 +18,6 @@ const PERCENT = 100n;
 const MAXIMUM_DIGITS = 40;
 
 export type Budget = NonNullable<GatewaysConfig['budget']>;
-export type Log = (level: 'debug' | 'info' | 'warn' | 'error', text: string) => void;
 
 interface Counted {
   /** "2026-11" or "2026-11-24", local time: what `bytes` is of. */
@@ -100,14 +101,6 @@ export class UsageBook {
     if (known?.period === period) return known;
     return { period, bytes: 0n, lease: known?.lease ?? 0n, seen: known?.seen ?? 0n };
   }
-}
-
-/** "2026-11-24" or "2026-11", local time: budgets are those of people and their contracts. */
-export function periodOf(wallMs: number, per: Budget['per']): string {
-  const date = new Date(wallMs);
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const month = `${date.getFullYear()}-${two(date.getMonth() + 1)}`;
-  return per === 'day' ? `${month}-${two(date.getDate())}` : month;
 }
 
 const encode = (nodes: ReadonlyMap<string, Counted>): string => {
