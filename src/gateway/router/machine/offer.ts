@@ -5,13 +5,7 @@ import type { Message, Offer } from '../../wire/types.js';
 import { doublings } from '../election/compare.js';
 import { askAnew, endAndRest, end, nextRest, renewNow, stateWithoutLease } from './lease.js';
 import { isHolding, type HeldOffer, type NodeEntry } from './state.js';
-import {
-  FLAP_WINDOW_US,
-  FLAPS,
-  HOLD_INTERVALS,
-  LONGEST_LEASE_US,
-  ORIGIN_SILENT_INTERVALS,
-} from './timers.js';
+import { FLAP_WINDOW_US, FLAPS, HOLD_INTERVALS, LONGEST_LEASE_US, ORIGIN_SILENT_INTERVALS } from './timers.js';
 import type { Work } from './work.js';
 
 const US_PER_MS = 1000;
