@@ -344,14 +344,15 @@ describe('the cost', () => {
   const other = `E/IPv6(src='2001:db8:f::1', dst='2001:db8:1::1', hlim=1)/UDP()`;
   declareFrames([flood, other]);
 
-  test('of a message of a flood is a fraction of what 100,000 a second may take', () => {
+  test('of a message of a flood is a few times that of a packet that is passed at first sight', () => {
     const router = speakingRouter();
+    // The best of some: what else the machine does makes a run longer, never shorter.
+    const costNs = (packet: string) => Math.min(...[1, 2, 3, 4].map(() => router.measure(frameOf(packet), 50_000)));
     try {
-      const droppedNs = router.measure(frameOf(flood), 200_000);
-      const passedNs = router.measure(frameOf(other), 200_000);
+      const droppedNs = costNs(flood);
+      const passedNs = costNs(other);
       process.stdout.write(`gateway flood: ${droppedNs} ns a dropped message; ${passedNs} ns a packet with TTL 1\n`);
-      // Half a core, on a machine that is busy with something else.
-      expect(droppedNs).toBeLessThan(5000);
+      expect(droppedNs).toBeLessThan(5 * passedNs);
     } finally {
       router.close();
     }
