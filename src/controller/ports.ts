@@ -453,8 +453,8 @@ export interface GatewayChannel {
   /** Keys were added or changed on disk. */
   reloadPairings(): void;
   /**
-   * For metrics, by the names of api/metrics/catalogue.ts: gatewayReceived, gatewayAccepted, gatewaySent,
-   * gatewaySendErrors, gatewayElections, gatewayElectionFailures.
+   * For metrics, by the names of api/metrics/catalogue.ts: gatewayReceived, gatewayAccepted,
+   * gatewayOverruns, gatewaySent, gatewaySendErrors, gatewayElections, gatewayElectionFailures.
    */
   statistics(): Record<string, number>;
   /** `keep`: leases stay for the next run; otherwise everybody is released. */

@@ -218,6 +218,7 @@ class Channel implements GatewayChannel {
     return {
       gatewayReceived: received,
       gatewayAccepted: accepted,
+      gatewayOverruns: this.#link.overruns(),
       gatewaySent: sent,
       gatewaySendErrors: sendErrors,
       gatewayElections: this.#records.elections,
@@ -306,7 +307,19 @@ class Channel implements GatewayChannel {
       const routers = this.#paths.newDownstream(this.#state);
       if (routers !== null) this.#dispatch({ type: 'downstream', routers });
     });
+    this.#tellDeafness();
     this.#runner.outbox.deliver();
+  }
+
+  /** A port that somebody else has, say. */
+  #tellDeafness(): void {
+    const reasons = new Map(this.#link.problems().map(({ ifname, reason }) => [ifname, reason]));
+    for (const { ifname } of this.#applied?.links ?? []) {
+      this.#guard(`no node can be heard on ${ifname}`, () => {
+        const reason = reasons.get(ifname);
+        if (reason !== undefined) throw new Error(reason);
+      });
+    }
   }
 
   #keepPath(): void {

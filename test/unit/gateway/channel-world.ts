@@ -94,6 +94,8 @@ export class ChannelWorld {
   seeded: string[] = [];
   echoes = 0;
   closed = false;
+  /** Of the link. */
+  linkProblems: { ifname: string; reason: string }[] = [];
   config: GatewaysConfig;
   #order = 1n << 32n;
   #epoch = 7;
@@ -146,8 +148,8 @@ export class ChannelWorld {
       close: () => (this.closed = true),
       seed: (pairing) => this.seeded.push(pairing),
       countEcho: () => (this.echoes += 1),
-      overruns: () => 0,
-      problems: () => [],
+      overruns: () => 6,
+      problems: () => this.linkProblems,
     };
   }
 

@@ -84,7 +84,25 @@ describe('the channel', () => {
     world.apply([4], { measured: [{ node: 'a', path: pathView(4, 'down') }] });
     world.clock.advance(3 * SECOND);
     expect(world.last().message).toMatchObject({ type: 'release', reason: { code: 'path-fails' } });
-    expect(world.channel.statistics()).toMatchObject({ gatewayElections: 1, gatewayReceived: 1, gatewaySendErrors: 4 });
+    expect(world.channel.statistics()).toMatchObject({
+      gatewayElections: 1,
+      gatewayReceived: 1,
+      gatewayOverruns: 6,
+      gatewaySendErrors: 4,
+    });
+  });
+
+  it('says once that nobody can be heard on an interface, and again when that comes back', () => {
+    const world = open().apply([4]);
+    const told = (): number => world.log.filter((line) => line.includes('lan0: IPv4: EADDRINUSE')).length;
+    const look = (): void => world.clock.advance(4 * SECOND);
+    const problem = { ifname: 'lan0', reason: 'IPv4: EADDRINUSE' };
+    const counts = [[problem], [problem], [], [problem]].map((problems) => {
+      world.linkProblems = problems;
+      look();
+      return told();
+    });
+    expect(counts).toEqual([1, 1, 1, 2]);
   });
 
   it('counts elections that fail', () => {

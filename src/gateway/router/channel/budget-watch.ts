@@ -30,11 +30,6 @@ export class BudgetWatch {
     return changes;
   }
 
-  /** Time alone may change something: a new day or month. */
-  get isAnyUsedUp(): boolean {
-    return [...this.#levels.values()].some((level) => level !== 'free');
-  }
-
   forget(pairing: string): void {
     this.#levels.delete(pairing);
   }
