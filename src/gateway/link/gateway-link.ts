@@ -57,8 +57,8 @@ export interface GatewayLinkOptions {
 export interface OpenGatewayLink extends GatewayLink {
   /** What an earlier run has authenticated last: nothing up to that is taken again. */
   seed(pairing: string, sender: MachineId, order: Order): void;
-  /** The state machine found the echo of a message not to be current: check 13 of section 4.2. */
-  countEcho(origin: Origin): void;
+  /** What the state machine found of a message that had passed: check 13 of section 4.2 (`echo`), above all. */
+  countDiscard(reason: DiscardReason, origin: Origin): void;
   /** Nobody is elected and nobody is needed: datagrams are then read in longer batches. Not so at the beginning. */
   setCalm(calm: boolean): void;
   /** Datagrams that the kernel dropped because they came faster than they are read. */
@@ -165,8 +165,8 @@ class Link implements OpenGatewayLink {
     this.#replay.note(pairing, sender, order);
   }
 
-  countEcho(origin: Origin): void {
-    this.#discard('echo', origin);
+  countDiscard(reason: DiscardReason, origin: Origin): void {
+    this.#discard(reason, origin);
   }
 
   close(): void {

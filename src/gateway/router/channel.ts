@@ -270,7 +270,7 @@ class Channel implements GatewayChannel {
         this.#runner.outbox.post(() => this.#checkBudgets());
         return;
       case 'discarded':
-        this.#link.countEcho(action.origin);
+        this.#link.countDiscard(action.reason, action.origin);
         return;
       case 'record':
         this.#records.transition(action.record);

@@ -6,7 +6,7 @@ import type { BudgetRecord } from '../../../src/gateway/node/agent/budget.js';
 import type { LocalInterface } from '../../../src/gateway/node/agent/ports.js';
 import type { ArmedLease } from '../../../src/gateway/node/types.js';
 import type { Pairing } from '../../../src/gateway/pairing/types.js';
-import type { Backhaul, MachineId, Message, MessageType, Power, Usage } from '../../../src/gateway/wire/types.js';
+import type { Backhaul, DiscardReason, MachineId, Message, MessageType, Power, Usage } from '../../../src/gateway/wire/types.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { ManualClock } from '../manual-clock.js';
@@ -52,7 +52,7 @@ export class AgentRig {
   pairings: Pairing[] = [pairingWith('home', [testKey('a')], ROUTER)];
   upstream: MachineId[] = [];
   restoring: () => Promise<string[]> = async () => [];
-  echoes = 0;
+  readonly discarded: DiscardReason[] = [];
   #backhaulChanged = (): void => undefined;
   #pairingsChanged = (): void => undefined;
   #order = 1n << 32n;
@@ -76,7 +76,7 @@ export class AgentRig {
       setInterfaces: () => undefined,
       setUrgent: () => undefined,
       statistics: () => ({ received: 0, accepted: 0, sent: 0, sendErrors: 0, discarded: {} as never }),
-      countEcho: () => void this.echoes++,
+      countDiscard: (reason: DiscardReason) => void this.discarded.push(reason),
       problems: () => [],
       close: () => undefined,
     };

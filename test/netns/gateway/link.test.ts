@@ -259,7 +259,7 @@ s.sendto(bytes.fromhex(sys.argv[1]), socket.getaddrinfo('${to}', ${PORTS.router}
   test('what nobody echoed lately, as the state machine says', async () => {
     const home = openRouter();
     sendAs(6, bytesOf());
-    home.link.countEcho((await home.receivedOne()).origin);
+    home.link.countDiscard('echo', (await home.receivedOne()).origin);
     expect(home.discarded()).toEqual({ echo: 1 });
     expect(home.bursts).toMatchObject([{ reason: 'echo', count: 1, origin: { ifname: 'lan0' } }]);
   });

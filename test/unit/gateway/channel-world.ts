@@ -92,7 +92,7 @@ export class ChannelWorld {
   urgent = false;
   calm = false;
   seeded: string[] = [];
-  echoes = 0;
+  discarded: string[] = [];
   closed = false;
   /** Of the link. */
   linkProblems: { ifname: string; reason: string }[] = [];
@@ -147,7 +147,7 @@ export class ChannelWorld {
       statistics: () => ({ received: 1, accepted: 2, sent: 3, sendErrors: 4, discarded: { key: 5, ttl: 0 } as never }),
       close: () => (this.closed = true),
       seed: (pairing) => this.seeded.push(pairing),
-      countEcho: () => (this.echoes += 1),
+      countDiscard: (reason) => this.discarded.push(reason),
       overruns: () => 6,
       problems: () => this.linkProblems,
     };

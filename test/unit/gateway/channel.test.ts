@@ -118,7 +118,7 @@ describe('the channel', () => {
     const { message } = world.last();
     if (message.type !== 'elect') throw new Error('no ELECT');
     world.hear('a', { type: 'accept', lease: message.lease, echo: 1n, families: [] });
-    expect(world.echoes).toBe(1);
+    expect(world.discarded).toEqual(['echo']);
     world.callbacks.onBurst({ reason: 'key', count: 12, origin: null });
     expect(world.records.at(-1)).toMatchObject({ kind: 'gateway-discards', reason: 'key', count: 12 });
     expect(world.channel.status().discarded).toEqual({ key: 5 });

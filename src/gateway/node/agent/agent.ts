@@ -302,7 +302,7 @@ export class NodeAgent {
         this.#wanted = action;
         return this.#applier.request(action);
       case 'discarded':
-        if (action.reason === 'echo') this.#ports.link.countEcho(action.origin);
+        this.#ports.link.countDiscard(action.reason, action.origin);
         return this.#ports.log('debug', `discarded (${action.reason}) from ${action.origin.address.toString()}`);
       case 'record':
         return this.#record(action.record);

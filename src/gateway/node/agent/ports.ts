@@ -4,7 +4,7 @@ import type { Family, IpAddress } from '../../../net/ip-address.js';
 import type { GatewayLink, Origin } from '../../link/types.js';
 import type { Log } from '../../log.js';
 import type { Pairing } from '../../pairing/types.js';
-import type { Backhaul, MachineId, Power, Usage } from '../../wire/types.js';
+import type { Backhaul, DiscardReason, MachineId, Power, Usage } from '../../wire/types.js';
 import type { ArmedLease } from '../types.js';
 
 /** One interface of this machine that has an address. */
@@ -42,7 +42,7 @@ export interface ArmingPort {
 }
 
 export type LinkPort = Pick<GatewayLink, 'send' | 'setInterfaces' | 'setUrgent' | 'statistics' | 'close'> & {
-  countEcho(origin: Origin): void;
+  countDiscard(reason: DiscardReason, origin: Origin): void;
   problems(): { ifname: string; reason: string }[];
 };
 

@@ -219,7 +219,7 @@ describe('an election', () => {
     const rig = await new AgentRig().start();
     const before = rig.sent.length;
     rig.elect({ echo: 5n });
-    expect(rig.echoes).toBe(1);
+    expect(rig.discarded).toEqual(['echo']);
     expect(rig.sent).toHaveLength(before);
   });
 });
