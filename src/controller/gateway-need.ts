@@ -152,12 +152,10 @@ export function measuredPaths({ elected, paths }: Pick<NeedInputs, 'elected' | '
   );
 }
 
-/** Most that one message of the protocol holds: docs/gateway-protocol.md, section 3.3. */
-const MAXIMUM_CLIENTS = 16;
-
 /**
  * What nodes are to forward for: this router's own addresses on their links (probes come from there, and whatever is
- * translated); where they answer clients straight, the networks of the LAN side, too.
+ * translated); where they answer clients straight, the networks of the LAN side, too. In this order, as a message holds no
+ * more than 16.
  */
 export function clientNetworks(
   { gateways, interfaces }: Config,
@@ -174,8 +172,5 @@ export function clientNetworks(
   const lan = gateways.wayBack === 'direct' ? on(interfaces.map(({ name }) => name)) : [];
   const networks = lan.map(({ address, prefixLength }) => Prefix.of(address, prefixLength));
   const alone = own.filter((host) => !networks.some((net) => net.family === host.family && net.contains(host.address)));
-  return [...new Map([...networks, ...alone].map((prefix) => [prefix.toString(), prefix])).values()].slice(
-    0,
-    MAXIMUM_CLIENTS,
-  );
+  return [...new Map([...alone, ...networks].map((prefix) => [prefix.toString(), prefix])).values()];
 }

@@ -208,6 +208,6 @@ describe('what nodes forward for', () => {
     expect(clientNetworks(configured(), viewOf(3)).map(String)).toEqual(['10.0.2.2/32']);
     const apart = configured(', way_back: direct');
     const own = { ...apart, gateways: { ...apart.gateways!, interfaces: ['eth3'] } };
-    expect(clientNetworks(own, viewOf(3)).map(String)).toEqual(['10.0.2.0/24', '10.0.3.2/32']);
+    expect(clientNetworks(own, viewOf(3)).map(String)).toEqual(['10.0.3.2/32', '10.0.2.0/24']);
   });
 });
