@@ -68,6 +68,13 @@ export class ReadyNft {
   }
 }
 
+/** People have to be told what to do about the one that is met: a machine without the package. */
+function whyNotStarted(error: NodeJS.ErrnoException): string {
+  return error.code === 'ENOENT'
+    ? 'the program nft is missing: install nftables (apt install nftables)'
+    : `nft does not start: ${error.message}`;
+}
+
 class Nft {
   readonly #child: ChildProcess;
   readonly #ended: Promise<string>;
@@ -84,7 +91,7 @@ class Nft {
     // It may have ended already: its complaint says why.
     child.stdin.on('error', () => undefined);
     this.#ended = new Promise((resolve, reject) => {
-      child.on('error', (error) => reject(new NftError(`nft does not start: ${error.message}`, null)));
+      child.on('error', (error) => reject(new NftError(whyNotStarted(error), null)));
       child.on('close', (code, signal) => {
         if (code === 0) resolve(this.#output);
         else reject(new NftError(this.#complaint.split('\n', 1)[0] || `nft ended with ${signal ?? code}`, code));

@@ -54,6 +54,13 @@ describe('an nft that waits', () => {
     expect(read('ran')).toEqual([`${started()[1]} one`]);
   });
 
+  test('says which package is missing where there is no nft', async () => {
+    process.env['PATH'] = join(directory, 'empty');
+    await expect(ready.run('one')).rejects.toThrow(
+      new NftError('the program nft is missing: install nftables (apt install nftables)', null),
+    );
+  });
+
   test('says what is wrong with the script', async () => {
     ready.prepare();
     await expect(ready.run('wrong')).rejects.toThrow(new NftError('no such thing', 1));
