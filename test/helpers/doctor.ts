@@ -68,6 +68,7 @@ export function machine({ files = {}, symlinks = {}, config = CONFIG, ...change 
     view: view(LINKS),
     features: new Map(LINKS.map(({ ifindex }) => [ifindex, new Set(['rx-gro'])])),
     hooks: [],
+    nft: { version: '1.0.6' },
     libraries: { addon: 'loads', libbpf: 'v1.1' },
     ...change,
   };

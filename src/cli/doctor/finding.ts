@@ -45,6 +45,8 @@ export interface DoctorInput {
   features: ReadonlyMap<number, ReadonlySet<string>> | Unknown;
   /** Rules of netfilter that forwarded packets go through. */
   hooks: readonly NetfilterHook[] | Unknown;
+  /** The program nft; version null: it does not start, and why. */
+  nft: { version: string } | { version: null; problem: string } | Unknown;
   /** What the native addon and libbpf say of themselves. */
   libraries: { addon: string | Unknown; libbpf: string | Unknown };
 }

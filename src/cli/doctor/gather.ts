@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { defaultKernel } from '../../config/defaults.js';
 import { ConfigError, formatProblem, loadConfig, type LoadedConfig } from '../../config/index.js';
 import { messageOf } from '../../errors.js';
+import { listNft, NftError } from '../../nft.js';
 import type { DoctorInput, Files, Unknown } from './finding.js';
 
 const attempt = <T>(read: () => T): T | null => {
@@ -39,6 +40,7 @@ export async function gather(configFile: string | null): Promise<DoctorInput> {
     view,
     features,
     hooks,
+    nft: await readNft(),
     libraries: {
       addon: isReason(addon) ? addon : 'loads',
       libbpf: await known(async () => {
@@ -67,6 +69,17 @@ async function readView(loaded: LoadedConfig | null): Promise<Exclude<DoctorInpu
   } finally {
     // Keep: a doctor withdraws nothing, least of all the routes of a controller that runs.
     await fib.close({ keep: true });
+  }
+}
+
+/** Listing tables asks the kernel, too; what nft says of itself comes with every answer. */
+async function readNft(): Promise<DoctorInput['nft']> {
+  try {
+    const [first] = await listNft('list tables');
+    return { version: (first?.['metainfo'] as { version?: string } | undefined)?.version ?? 'unknown' };
+  } catch (error) {
+    if (error instanceof NftError && error.exitCode === null) return { version: null, problem: error.message };
+    return { unknown: messageOf(error) };
   }
 }
 

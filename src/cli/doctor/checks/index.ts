@@ -8,6 +8,7 @@ import { configuration } from './configuration.js';
 import { defaultRoutes } from './default-routes.js';
 import { linkdownRoutes, nexthopCompat } from './fib-sysctls.js';
 import { forwarding } from './forwarding.js';
+import { gatewayNodes } from './gateway-nodes.js';
 import { gateways } from './gateways.js';
 import { ipsec } from './ipsec.js';
 import { jit } from './jit.js';
@@ -34,6 +35,7 @@ export const checks: readonly Check[] = [
   gateways,
   nexthopCompat,
   netfilter,
+  gatewayNodes,
   ipsec,
   xdpSupport,
   offloads,
