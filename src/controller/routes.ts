@@ -95,7 +95,7 @@ export function routeProblems({
       problems.set(
         key,
         `a foreign route${via} with metric ${better.metric} is preferred by the kernel over Detour's metric ${config.kernel.metric}: ` +
-          `lower kernel.metric or raise the other's`,
+          `what the stack forwards stays there whatever fails; give it a metric above ${config.kernel.metric}`,
       );
     }
   }

@@ -23,7 +23,7 @@ export function defaultRoutes({ view, loaded }: DoctorInput): Finding[] {
       detail: `preferred by the stack to Detour's (metric ${metric}): ${better.map((route) => describe(route, view)).join('; ')}`,
       remedy:
         `give them a worse metric, e.g. ${worse} (RouteMetric= of systemd-networkd, ipv4.route-metric of NetworkManager, ` +
-        'metric of dhcpcd), or set kernel.metric lower',
+        'metric of dhcpcd and of ifupdown), for what the stack forwards stays with them when Detour has moved everything else',
     }),
   ];
 }
