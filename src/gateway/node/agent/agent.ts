@@ -4,37 +4,31 @@
  */
 import { messageOf } from '../../../errors.js';
 import type { GatewayNodeConfig } from '../../../config/gateway-node/index.js';
-import { IpAddress, type Family } from '../../../net/ip-address.js';
+import { IpAddress } from '../../../net/ip-address.js';
 import type { Origin, OutgoingMessage, ReceivedMessage } from '../../link/types.js';
 import { MULTICAST_GROUP, type MachineId, type Reason } from '../../wire/types.js';
-import { NOT_CHECKED } from '../machine/obstacles.js';
-import { initialNode, isStopped, leaseViews, nextDeadlineUs, step, type NodeState } from '../machine.js';
+import { initialNode, isStopped, leaseViews, nextDeadlineUs, NOT_CHECKED, step, type NodeState } from '../machine.js';
 import type { LeaseView, NodeAction, NodeCondition, NodeEvent, NodePolicy, NodeRecord } from '../types.js';
 import { Applier, type Wanted } from './applier.js';
 import { ByteBudget, type BudgetRecord } from './budget.js';
-import { addressed, conditionOf } from './condition.js';
-import { chooseInterfaces } from './interfaces.js';
-import type { AgentPorts, LocalInterface } from './ports.js';
+import { addressed } from './condition.js';
+import type { AgentPorts } from './ports.js';
 import { statusOf, type AgentStatus } from './status.js';
-import { KnownRouters } from './upstream.js';
+import { Surroundings, type SurroundingsOptions } from './surroundings.js';
 
 const OBSERVE_US = 1_000_000;
 /** WITHDRAW is repeated for 200 ms, nft and its rules take less than that again. */
 const STOP_US = 5_000_000;
 
-const FAMILIES: readonly Family[] = [4, 6];
 const GROUPS = { 4: IpAddress.parse(MULTICAST_GROUP[4]), 6: IpAddress.parse(MULTICAST_GROUP[6]) } as const;
 
-export interface AgentOptions {
+export interface AgentOptions extends SurroundingsOptions {
   config: GatewayNodeConfig;
   self: MachineId;
   epoch: number;
   seed: number;
-  hostname: string;
   pid: number;
   budget: BudgetRecord | null;
-  /** Names of the interfaces of the ways out; asked where the owner does not say where routers are. */
-  waysOut: () => string[];
   /** Something of the status may be another now. */
   onChange: () => void;
   /** Bytes were carried: to be kept over restarts. */
@@ -45,16 +39,12 @@ export class NodeAgent {
   readonly #options: AgentOptions;
   readonly #ports: AgentPorts;
   readonly #budget: ByteBudget;
-  readonly #routers = new KnownRouters();
-  /** Families whose way out was good when it was last judged. */
-  readonly #proved = new Set<Family>();
+  readonly #surroundings: Surroundings;
   readonly #applier: Applier;
   readonly #startedMs: number;
   #config: GatewayNodeConfig;
   #state: NodeState;
   #condition: NodeCondition;
-  #interfaces: LocalInterface[] = [];
-  #interfaceProblem: string | null = null;
   #restored = false;
   #armedBefore = 0;
   #wanted: Wanted | null = null;
@@ -73,6 +63,7 @@ export class NodeAgent {
     this.#ports = ports;
     this.#startedMs = ports.clock.wallMs();
     this.#budget = new ByteBudget(config.cost.budget, options.budget, this.#startedMs);
+    this.#surroundings = new Surroundings(options, ports);
     this.#applier = new Applier(
       (wanted) => this.#apply(wanted),
       (version, problem) => this.#applied(version, problem),
@@ -113,9 +104,9 @@ export class NodeAgent {
   }
 
   receive(received: ReceivedMessage): void {
-    this.#routers.note(received.header.sender, received.origin);
+    this.#surroundings.heard(received.header.sender, received.origin);
     // Whether this router is one that we leave through has to be known before it is answered.
-    if (this.#upstream().join() !== this.#condition.upstream.join()) this.#observe();
+    if (this.#surroundings.upstream().join() !== this.#condition.upstream.join()) this.#observe();
     this.#dispatch({ type: 'message', received });
   }
 
@@ -140,7 +131,7 @@ export class NodeAgent {
 
   /** Where routers are, as far as it is known. */
   interfaceNames(): readonly string[] {
-    return this.#config.interfaces ?? this.#interfaces.map(({ ifname }) => ifname);
+    return this.#config.interfaces ?? this.#surroundings.interfaces.map(({ ifname }) => ifname);
   }
 
   leases(): LeaseView[] {
@@ -157,7 +148,7 @@ export class NodeAgent {
       wallMs: clock.wallMs(),
       stopping: this.#state.stopping !== null,
       condition: this.#condition,
-      interfaces: this.#interfaces,
+      interfaces: this.#surroundings.interfaces,
       interfaceProblems: link.problems(),
       pairings: pairings.list(),
       leases: this.leases(),
@@ -208,9 +199,8 @@ export class NodeAgent {
   /** Looks at the machine anew: interfaces, battery, way out, budget. */
   #observe(): void {
     if (this.#closed) return;
-    this.#chooseInterfaces();
-    this.#ports.link.setInterfaces(this.#interfaces);
-    this.#noteVerdicts();
+    this.#surroundings.look(this.#config);
+    this.#ports.link.setInterfaces(this.#surroundings.interfaces);
     this.#condition = this.#conditionNow();
     // In the first moment there is nothing to offer yet, and nothing to withdraw, either.
     const isFirst = this.#state.condition === null;
@@ -233,59 +223,15 @@ export class NodeAgent {
     if (this.#wanted && this.#wanted.leases.length > 0) this.#applier.request(this.#wanted);
   }
 
-  #chooseInterfaces(): void {
-    const { interfaces } = this.#config;
-    const present = this.#ports.machine.interfaces();
-    const choice = interfaces
-      ? { names: interfaces }
-      : chooseInterfaces(
-          present,
-          this.#options.waysOut(),
-          this.#interfaces.map(({ ifname }) => ifname),
-        );
-    const names = 'names' in choice ? choice.names : [];
-    this.#interfaces = present.filter(({ ifname }) => names.includes(ifname));
-    const absent = this.#interfaces.length === 0 ? `${names.join(', ')} is not there, or has no address` : null;
-    this.#interfaceProblem = 'problem' in choice ? choice.problem : absent;
-  }
-
   #conditionNow(): NodeCondition {
-    const { backhaul, machine, clock } = this.#ports;
-    return conditionOf({
-      config: this.#config,
-      hostname: this.#options.hostname,
-      interfaces: this.#interfaces,
-      interfaceProblem: this.#interfaceProblem,
-      backhaul: backhaul.paths(),
-      proved: this.#proved,
-      backhaulProblems: backhaul.problems(),
-      power: machine.power(),
-      bytesLeft: this.#budget.left(clock.wallMs()),
-      upstream: this.#upstream(),
-    });
-  }
-
-  /** Until a way out is judged, what was found of the one before counts; of none at all nothing does. */
-  #noteVerdicts(): void {
-    const paths = this.#ports.backhaul.paths();
-    for (const family of FAMILIES) {
-      const state = paths.find((path) => path.family === family)?.state ?? 'bad';
-      if (state === 'good') this.#proved.add(family);
-      else if (state === 'bad') this.#proved.delete(family);
-    }
-  }
-
-  /** Machines that this one leaves through: by its gateways, or as the router that it is, too. */
-  #upstream(): MachineId[] {
-    const { backhaul, ownRouter } = this.#ports;
-    return [...new Set([...this.#routers.through(backhaul.gateways()), ...ownRouter.upstream()])];
+    return this.#surroundings.condition(this.#config, this.#budget.left(this.#ports.clock.wallMs()));
   }
 
   /** One line for each change of what is offered. */
   #tellOffer(): void {
     const { obstacle, offer } = this.#condition;
     const families = offer.families.map(({ family }) => `IPv${family}`).join(' and ');
-    const where = this.#interfaces.map(({ ifname }) => ifname).join(', ');
+    const where = this.#surroundings.interfaces.map(({ ifname }) => ifname).join(', ');
     const key = obstacle?.code ?? `${families} ${where}`;
     if (key === this.#told) return;
     this.#told = key;
@@ -312,15 +258,16 @@ export class NodeAgent {
   /** On each interface the node's address is another one, and what is offered names it. */
   #send(outgoing: OutgoingMessage): void {
     const { link } = this.#ports;
+    const { interfaces } = this.#surroundings;
     const { to, message } = outgoing;
-    if (to === null && (!('families' in message) || this.#interfaces.length < 2)) return link.send(outgoing);
+    if (to === null && (!('families' in message) || interfaces.length < 2)) return link.send(outgoing);
     const { advertiseFamily: preferred } = this.#config;
-    const everybody = this.#interfaces.map(({ ifindex, ifname, addresses }): Origin => {
+    const everybody = interfaces.map(({ ifindex, ifname, addresses }): Origin => {
       const family = addresses[preferred] ? preferred : preferred === 6 ? 4 : 6;
       return { ifindex, ifname, address: GROUPS[family] };
     });
     for (const target of to === null ? everybody : [to]) {
-      const local = this.#interfaces.find(({ ifindex }) => ifindex === target.ifindex);
+      const local = interfaces.find(({ ifindex }) => ifindex === target.ifindex);
       const there = local ? addressed(message, local.addresses) : null;
       if (there) link.send({ ...outgoing, to: target, message: there });
     }

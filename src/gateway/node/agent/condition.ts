@@ -4,7 +4,7 @@ import type { Family, IpAddress } from '../../../net/ip-address.js';
 import type { Prefix } from '../../../net/prefix.js';
 import { MAXIMUM_PATH } from '../../wire/index.js';
 import type { Backhaul, MachineId, Message, OfferedFamily, Power, Reason } from '../../wire/types.js';
-import { NOT_CHECKED } from '../machine/obstacles.js';
+import { NOT_CHECKED } from '../machine.js';
 import type { NodeCondition } from '../types.js';
 import type { LocalInterface } from './ports.js';
 
