@@ -1,7 +1,6 @@
 /** New TCP connections from the lab's client to its far server: what a person behind the router would notice. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { FAR_IPV4, FAR_IPV6, namespacePath } from './topology.js';
 import type { LabNames } from './topology.js';
