@@ -86,7 +86,7 @@ unload: build ## Detach every program of Detour's and remove its pins
 install: ## Copy what was built to PREFIX=/opt/detour, with a command, a unit and an example configuration; DESTDIR
 	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' scripts/install.sh install
 
-uninstall: ## Remove what "make install" copied; the configuration stays
+uninstall: ## Remove what "make install" copied; the configuration and keys stay
 	$(Q)DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' BINDIR='$(BINDIR)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' scripts/install.sh uninstall
 
 bench: build ## Measure side by side: BENCH=forward, idle, ...; without BENCH all of them

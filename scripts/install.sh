@@ -81,7 +81,7 @@ install_all() {
 	fi
 	echo "  COMMAND $destdir$bindir/detour -> $prefix/bin/detour"
 	for unit in $units; do echo "  UNIT    $destdir$unitdir/$unit"; done
-	[ -n "$destdir" ] || echo "Next: edit $config, \"detour check $config\", \"systemctl daemon-reload\", \"systemctl enable --now detour\""
+	[ -n "$destdir" ] || echo "Next: edit $config, \"detour check $config\", \"systemctl daemon-reload\", \"systemctl enable --now detour\"; on a gateway node: docs/gateway-node.md"
 }
 
 uninstall_all() {
@@ -89,7 +89,7 @@ uninstall_all() {
 	[ "$(readlink "$destdir$bindir/detour" 2>/dev/null)" != "$prefix/bin/detour" ] || rm -f "$destdir$bindir/detour"
 	rm -rf "$target"
 	for unit in $units; do rm -f "$destdir$unitdir/$unit"; done
-	echo "  REMOVED $target and what leads to it; $destdir$sysconfdir/detour.yaml stays"
+	echo "  REMOVED $target and what leads to it; $destdir$sysconfdir/detour.yaml stays, and /etc/detour and the keys in /var/lib/detour, if there are any"
 }
 
 case ${1:-} in

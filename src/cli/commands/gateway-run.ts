@@ -27,7 +27,7 @@ export function registerGatewayRun(group: Command, context: CliContext): void {
       example(
         'sudo detour gateway run',
         'sudo detour gateway run --interface wlan0',
-        'detour gateway run --dry-run',
+        'sudo detour gateway run --dry-run',
         'sudo systemctl reload detour-gateway    # or SIGHUP to the process: reads the file again',
       ),
     )
