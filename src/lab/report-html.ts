@@ -18,7 +18,7 @@ const style = `
   table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
   th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
   th { color: var(--soft); font-weight: 600; } td.n, th.n { text-align: right; }
-  th, td:not(:last-child) { white-space: nowrap; } td:last-child { min-width: 16rem; }
+  th { vertical-align: bottom; } td:not(:last-child) { white-space: nowrap; } td:last-child { min-width: 16rem; }
 `;
 
 const escape = (text: string): string =>
@@ -62,7 +62,7 @@ function section(result: StoryResult): string {
   );
   const dialogue = result.dialogue
     ? `<figure><div class="scroll">${dialogueSvg(result.dialogue)}</div>
-<figcaption>What ${escape(result.dialogue.between.join(' and '))} said to each other, as it passed the node's interface; routine messages that only repeat the last one are left out.</figcaption></figure>`
+<figcaption>What ${escape(result.dialogue.between.join(' and '))} said to each other, as it passed the node's interface; routine messages that only repeat the last one are left out. Times are from its first line on; names of messages are those of docs/gateway-protocol.md.</figcaption></figure>`
     : '';
   return `<h2>${escape(result.title)}</h2>
 <figure><div class="scroll">${plotSvg(result)}</div>
@@ -88,6 +88,8 @@ export function reportHtml(results: readonly StoryResult[], { at, remarks }: Rep
 uplink is cut, silenced and drained, and each time comes back (silent: the carrier stays, everything beyond the gateway is dropped). In the second act
 the router has one line, and a phone on the LAN that it elects when the line is cut: cold, when it is needed, and warm, beforehand. Lost packets are those that
 never arrived. Measured ${at.toISOString().slice(0, 16).replace('T', ' ')} UTC, Linux ${escape(release())}.</p>
+<p>Detected after: from the fault to the controller's event. Carrying after: from there to the first packet that came through the phone.
+Disarmed after: from the router's RELEASE to the phone's RELEASED.</p>
 ${remarks.map((remark) => `<p><strong>${escape(remark)}.</strong></p>`).join('\n')}
 ${results.map(section).join('\n')}
 </body></html>

@@ -83,6 +83,10 @@ describe('the page of the demo', () => {
     expect([count(html, said), count(html, 'the source itself paused')]).toEqual([1, 1]);
   });
 
+  it('says from when to when the times of its columns are', () => {
+    for (const time of ['Detected', 'Carrying', 'Disarmed']) expect(html).toContain(`${time} after: from `);
+  });
+
   it('needs nothing from outside and runs nothing', () => {
     expect(html).not.toMatch(/<script|<link|<img|\b(?:src|href)=|url\(|@import|https?:/);
   });
