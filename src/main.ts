@@ -175,25 +175,38 @@ function createController({ config }: LoadedConfig, fib: KernelFib, closing: Clo
   return controller;
 }
 
-/** What an earlier run made for gateway nodes is taken over, or taken away where the configuration has none (any more). */
+/**
+ * What an earlier run made for gateway nodes is taken over, or taken away where the configuration has none (any more). A
+ * disk that is full or read-only, or a file that is damaged, costs the nodes: not the uplinks that this machine has itself.
+ */
 function openGateways(
   { gateways }: Config,
   fib: KernelFib,
   closing: Closing,
   log: Log,
-): Pick<Planes, 'gateways' | 'edges'> {
+): Pick<Planes, 'gateways' | 'gatewaysFault' | 'edges'> {
   const stateDirectory = gateways?.stateDirectory ?? GATEWAYS_DEFAULTS.state_directory;
   const edges = createGatewayEdges({ stateDirectory, view: () => fib.view() });
-  if (!gateways) {
+  const withdrawEdges = (): void => {
     const removal = edges.close({ keep: false });
     closing.add('edges of an earlier run', () => removal);
     removal.catch((error: unknown) => log('warn', `edges of an earlier run: ${messageOf(error)}`));
+  };
+  if (!gateways) {
+    withdrawEdges();
     return {};
   }
-  const channel = openGatewayChannel({ config: gateways, native, clock: systemClock, log });
-  // After a start that failed. Otherwise the controller has closed it by then, as keep_on_exit says.
-  closing.add('gateway channel', () => channel.close({ keep: true }));
-  return { gateways: channel, edges };
+  try {
+    const channel = openGatewayChannel({ config: gateways, native, clock: systemClock, log });
+    // After a start that failed. Otherwise the controller has closed it by then, as keep_on_exit says.
+    closing.add('gateway channel', () => channel.close({ keep: true }));
+    return { gateways: channel, edges };
+  } catch (error) {
+    withdrawEdges();
+    const gatewaysFault = `no gateway node is used until a restart: ${messageOf(error)}`;
+    log('error', gatewaysFault);
+    return { gatewaysFault };
+  }
 }
 
 function announce(log: Log, api: ApiListeners, controller: Controller, service: LateService): void {

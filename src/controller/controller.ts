@@ -50,6 +50,8 @@ export interface Planes {
   clock: Clock;
   /** Absent: the gateway protocol is not spoken, until the controller is made anew. */
   gateways?: GatewayChannel;
+  /** Why it is absent although the configuration has `gateways`. */
+  gatewaysFault?: string;
   /** Beside `gateways`; absent: elected nodes need nothing of this machine. */
   edges?: GatewayEdges;
 }

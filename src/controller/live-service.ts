@@ -60,6 +60,7 @@ export class LiveService implements ControllerService {
     const inUse = families.filter((f) => c.facts.some(({ paths }) => paths.some((p) => p.ready && p.family === f)));
     const problems = [
       ...c.problems,
+      ...(c.planes.gatewaysFault === undefined ? [] : [c.planes.gatewaysFault]),
       ...[...inputs.routeProblems].map(([prefix, text]) => `route ${prefix}: ${text}`),
       ...(c.config.mode === 'active' ? forwardingOff(c.config, inputs.view.links.values(), inUse) : []),
     ];

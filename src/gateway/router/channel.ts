@@ -22,7 +22,7 @@ import { candidatesFor, gatewaysStatus, peersOf } from './channel/status.js';
 import { UsageBook } from './channel/usage.js';
 import { initialRouter, nodeViews, type RouterState } from './machine.js';
 import { isHolding } from './machine/state.js';
-import type { ElectedGateway, RouterAction, RouterEvent } from './types.js';
+import type { ElectedGateway, PersistedLease, RouterAction, RouterEvent } from './types.js';
 
 /** How long `close` waits for RELEASED. */
 const CLOSE_US = 300_000;
@@ -111,7 +111,8 @@ class Channel implements GatewayChannel {
   }
 
   #restore(): void {
-    const leases = this.#leases.read();
+    let leases: PersistedLease[] = [];
+    this.#guard('leases of an earlier run', () => (leases = this.#leases.read()));
     for (const { pairing, node, nodeOrder } of leases) {
       if (this.#options.pairings.find(pairing)) this.#link.seed(pairing, node, nodeOrder);
     }

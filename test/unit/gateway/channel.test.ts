@@ -1,5 +1,5 @@
 /** The router's channel: the machine over a link, keys, files and a clock. */
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { GatewaysConfig } from '../../../src/config/types.js';
@@ -235,6 +235,12 @@ describe('a restart', () => {
   ])('takes a file of leases that says %j for none', (text) => {
     const world = open();
     writeFileSync(join(world.directory, 'elected.json'), text, { mode: 0o600 });
+    expect(world.start().channel.elected()).toEqual([]);
+  });
+
+  it('does without leases that others could have written', () => {
+    const world = elected();
+    chmodSync(join(world.directory, 'elected.json'), 0o644);
     expect(world.start().channel.elected()).toEqual([]);
   });
 });

@@ -15,7 +15,10 @@ const MAXIMUM_BYTES = 64 * 1024;
 const MAXIMUM_LEASES = 64;
 
 export interface LeaseFile {
-  /** Of this boot, not ended; anything that is not as it should be: none. */
+  /**
+   * Of this boot, not ended; where the text is not as it should be: none.
+   * @throws DetourError STATE_UNUSABLE, NOT_PERMITTED: others could have written it, or it cannot be read
+   */
   read(): PersistedLease[];
   /**
    * A lease that is merely renewed is written when less than half of `leaseUs` would be left of it on disk.
