@@ -160,9 +160,9 @@ export class AgentRig {
     origin = originOn(LAN),
     echo = this.sent.at(-1)?.order ?? 0n,
     families = [4, 6] as Family[],
+    clients = [Prefix.parse('192.0.2.1/32')],
   } = {}): void {
     const lease = { router: ROUTER, number, role: 'active', leftMs: 15_000 } as const;
-    const clients = [Prefix.parse('192.0.2.1/32')];
     this.receive(
       { type: 'elect', lease, echo, want: { families, wayBack: 'router' }, clients, path: [ROUTER, testId('behind')] },
       origin,

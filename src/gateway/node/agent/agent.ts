@@ -104,7 +104,7 @@ export class NodeAgent {
   }
 
   receive(received: ReceivedMessage): void {
-    this.#surroundings.heard(received.header.sender, received.origin);
+    this.#surroundings.heard(received);
     // Whether this router is one that we leave through has to be known before it is answered.
     if (this.#surroundings.upstream().join() !== this.#condition.upstream.join()) this.#observe();
     this.#dispatch({ type: 'message', received });

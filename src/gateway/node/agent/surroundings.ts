@@ -1,7 +1,7 @@
 /** What the agent finds around it: where routers are, its ways out, whom it leaves through. What it offers follows. */
 import type { GatewayNodeConfig } from '../../../config/gateway-node/index.js';
 import type { Family } from '../../../net/ip-address.js';
-import type { Origin } from '../../link/types.js';
+import type { ReceivedMessage } from '../../link/types.js';
 import type { MachineId } from '../../wire/types.js';
 import type { NodeCondition } from '../types.js';
 import { conditionOf } from './condition.js';
@@ -37,8 +37,8 @@ export class Surroundings {
   }
 
   /** A router has spoken. */
-  heard(router: MachineId, origin: Origin): void {
-    this.#routers.note(router, origin);
+  heard(received: ReceivedMessage): void {
+    this.#routers.note(received);
   }
 
   /** Looks at interfaces and ways out anew. */

@@ -1,22 +1,26 @@
 /**
  * Through which routers this machine leaves itself: serving one of them would be a loop. A router is known by the
- * addresses that it was heard from; who leaves through one of these leaves through it.
+ * addresses that it was heard from or says that it sends from; who leaves through one of these leaves through it.
  */
 import type { IpAddress } from '../../../net/ip-address.js';
-import type { Origin } from '../../link/types.js';
+import type { ReceivedMessage } from '../../link/types.js';
+import { MAXIMUM_CLIENTS } from '../../wire/index.js';
 import type { MachineId } from '../../wire/types.js';
 
-/** Of one router: both families, and what it had before. */
-const ADDRESSES_KEPT = 8;
+/** Of one router: what it says, where it was heard in both families, and what it had before. */
+const ADDRESSES_KEPT = MAXIMUM_CLIENTS + 8;
 
 export class KnownRouters {
   readonly #addresses = new Map<MachineId, string[]>();
 
-  note(router: MachineId, { address }: Origin): void {
-    const text = address.toString();
-    const known = this.#addresses.get(router) ?? [];
-    if (known[0] === text) return;
-    this.#addresses.set(router, [text, ...known.filter((other) => other !== text)].slice(0, ADDRESSES_KEPT));
+  note({ header: { sender }, origin, message }: ReceivedMessage): void {
+    const clients = 'clients' in message ? message.clients : [];
+    // Its messages come by IPv6 as a rule: of IPv4 it is known by these alone. Networks are those of others.
+    const own = clients.filter(({ address, length }) => length === address.bitLength);
+    const texts = [origin.address, ...own.map(({ address }) => address)].map(String);
+    const known = this.#addresses.get(sender) ?? [];
+    if (texts.every((text, index) => text === known[index])) return;
+    this.#addresses.set(sender, [...new Set([...texts, ...known])].slice(0, ADDRESSES_KEPT));
   }
 
   /** @param gateways of this machine's ways out */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { defaultNodeConfig } from '../../../../src/config/gateway-node/index.js';
 import { IpAddress } from '../../../../src/net/ip-address.js';
+import { Prefix } from '../../../../src/net/prefix.js';
 import {
   AgentRig,
   LAN,
@@ -196,6 +197,17 @@ describe('an election', () => {
     rig.elect({ origin: originOn(LAN, '192.0.2.1') });
     expect(rig.said('refuse')[0]!.message.reason.code).toBe('loop');
     expect(rig.agent.status().leases).toEqual([]);
+  });
+
+  it('is refused where this machine leaves by an address of the router that it is not heard from', async () => {
+    const rig = await new AgentRig().start();
+    rig.gateways = [IpAddress.parse('192.0.2.1')];
+    rig.elect({ origin: originOn(LAN, 'fe80::1'), clients: [Prefix.parse('192.0.2.1/32')] });
+    expect(rig.said('refuse')[0]!.message.reason.code).toBe('loop');
+    // What is behind a router is not the router.
+    rig.gateways = [IpAddress.parse('198.51.100.1')];
+    rig.elect({ origin: originOn(LAN, 'fe80::1'), number: 2n, clients: [Prefix.parse('198.51.100.0/24')] });
+    expect(rig.said('refuse')).toHaveLength(1);
   });
 
   it('of a router through which the router of this machine leaves is refused, too', async () => {
