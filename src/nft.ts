@@ -1,5 +1,5 @@
 /** The `nft` program: scripts in, an atomic transaction each; listings out. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /** What nft said, without the script's text that it repeats below each error. */
@@ -52,7 +52,13 @@ export class ReadyNft {
 
   /** Starts one, unless one waits already. */
   prepare(): void {
-    if (!this.isPrepared) this.#waiting = new Nft(['--file', '-'], { ahead: true });
+    if (this.isPrepared) return;
+    try {
+      this.#waiting = new Nft(['--file', '-'], { ahead: true });
+    } catch {
+      // Nobody waits for it yet: `run` tries once more, and says why.
+      this.#waiting = null;
+    }
   }
 
   /** As `runNft`, by the one that waits, if there is one. */
@@ -75,6 +81,15 @@ function whyNotStarted(error: NodeJS.ErrnoException): string {
     : `nft does not start: ${error.message}`;
 }
 
+/** @throws NftError: some of what keeps a process from starting (no memory, for one) is thrown at once and not told later */
+function start(args: readonly string[], detached: boolean): ChildProcessWithoutNullStreams {
+  try {
+    return spawn('nft', args, { stdio: 'pipe', detached });
+  } catch (error) {
+    throw new NftError(whyNotStarted(error as NodeJS.ErrnoException), null);
+  }
+}
+
 class Nft {
   readonly #child: ChildProcess;
   readonly #ended: Promise<string>;
@@ -84,7 +99,7 @@ class Nft {
 
   /** @param ahead it may wait for long: neither does it keep this process, nor does a Ctrl-C for both end it */
   constructor(args: readonly string[], { ahead = false } = {}) {
-    const child = spawn('nft', args, { stdio: 'pipe', detached: ahead });
+    const child = start(args, ahead);
     this.#child = child;
     child.stdout.setEncoding('utf8').on('data', (text: string) => (this.#output += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.#complaint += text));

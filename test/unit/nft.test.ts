@@ -61,6 +61,20 @@ describe('an nft that waits', () => {
     );
   });
 
+  test('does not have to start: that is told when there is a script', async () => {
+    // More than one variable of an environment may hold (execve(2), MAX_ARG_STRLEN): thrown at once by spawn.
+    process.env['DETOUR_TEST_TOO_LONG'] = 'x'.repeat(200_000);
+    try {
+      ready.prepare();
+      expect(ready.isPrepared).toBe(false);
+      await expect(ready.run('one')).rejects.toThrow(new NftError('nft does not start: spawn E2BIG', null));
+    } finally {
+      delete process.env['DETOUR_TEST_TOO_LONG'];
+    }
+    await ready.run('two');
+    expect(read('ran')).toEqual([expect.stringMatching(/ two$/)]);
+  });
+
   test('says what is wrong with the script', async () => {
     ready.prepare();
     await expect(ready.run('wrong')).rejects.toThrow(new NftError('no such thing', 1));

@@ -5,6 +5,7 @@
  * own, so that a Ctrl-C for the agent does not end it first. Started beforehand, for somebody waits while a node is armed.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { messageOf } from '../../../errors.js';
 import type { Journal, JournalFiles } from './journal.js';
 import { TABLE } from './ruleset.js';
 import { restoringOrder } from './sysctls.js';
@@ -24,24 +25,36 @@ if [ "$complete" ]; then eval "$orders"; fi
 `;
 
 export class Guardian {
-  readonly #child: ChildProcess;
+  /** null: it did not start. */
+  readonly #child: ChildProcess | null;
   #ended = false;
 
   /** Returns at once; what keeps it from starting is told later. It has no orders yet. */
   constructor(log: (text: string) => void) {
-    const child = spawn('/bin/sh', ['-c', WAITING_SCRIPT], {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-      cwd: '/',
-    });
-    this.#child = child;
-    child.on('exit', () => (this.#ended = true));
-    child.on('error', (error) => {
+    const fail = (why: string): void => {
       this.#ended = true;
-      log(`no guardian: after a kill, only the next start puts things back: ${error.message}`);
-    });
-    child.stdin.on('error', () => undefined);
-    child.unref();
+      log(`no guardian: after a kill, only the next start puts things back: ${why}`);
+    };
+    this.#child = this.#start(fail);
+  }
+
+  #start(fail: (why: string) => void): ChildProcess | null {
+    try {
+      const child = spawn('/bin/sh', ['-c', WAITING_SCRIPT], {
+        detached: true,
+        stdio: ['pipe', 'ignore', 'ignore'],
+        cwd: '/',
+      });
+      child.on('exit', () => (this.#ended = true));
+      child.on('error', (error) => fail(error.message));
+      child.stdin.on('error', () => undefined);
+      child.unref();
+      return child;
+    } catch (error) {
+      // No memory, for one, is thrown at once, where no such file is told later.
+      fail(messageOf(error));
+      return null;
+    }
   }
 
   /** Somebody has ended it. */
@@ -51,12 +64,12 @@ export class Guardian {
 
   /** To be called once. */
   entrust(files: JournalFiles, journal: Journal): void {
-    this.#child.stdin!.write(`${guardianOrders(files, journal)}${END_OF_ORDERS}\n`);
+    this.#child?.stdin!.write(`${guardianOrders(files, journal)}${END_OF_ORDERS}\n`);
   }
 
   /** After the journal was removed or replaced, or if it never had orders. */
   dismiss(): void {
-    this.#child.stdin!.end();
+    this.#child?.stdin!.end();
   }
 }
 
