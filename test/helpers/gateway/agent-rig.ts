@@ -6,7 +6,15 @@ import type { BudgetRecord } from '../../../src/gateway/node/agent/budget.js';
 import type { LocalInterface } from '../../../src/gateway/node/agent/ports.js';
 import type { ArmedLease } from '../../../src/gateway/node/types.js';
 import type { Pairing } from '../../../src/gateway/pairing/types.js';
-import type { Backhaul, DiscardReason, MachineId, Message, MessageType, Power, Usage } from '../../../src/gateway/wire/types.js';
+import type {
+  Backhaul,
+  DiscardReason,
+  MachineId,
+  Message,
+  MessageType,
+  Power,
+  Usage,
+} from '../../../src/gateway/wire/types.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
 import { ManualClock } from '../manual-clock.js';
