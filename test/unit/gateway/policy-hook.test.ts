@@ -13,13 +13,19 @@ let orders: string[][];
 let log: string[];
 let candidates: unknown[];
 let hook: PolicyHook;
+/** By how much the hook's clock is ahead. */
+let aheadUs: number;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), `detour-hook-${process.pid}-`));
-  [orders, log, candidates] = [[], [], [{ name: 'a', bytesLeft: 1n }]];
+  [orders, log, candidates, aheadUs] = [[], [], [{ name: 'a', bytesLeft: 1n }], 0];
   const onOrder = (order: string[]) => orders.push(order);
   hook = new PolicyHook({
-    clock: systemClock,
+    clock: {
+      ...systemClock,
+      nowUs: () => systemClock.nowUs() + aheadUs,
+      at: (atUs, callback) => systemClock.at(atUs - aheadUs, callback),
+    },
     log: (level, text) => log.push(`${level}: ${text}`),
     candidates: () => candidates,
     onOrder,
@@ -37,6 +43,15 @@ function program(text: string): string[] {
   chmodSync(path, 0o755);
   return [path, 'argument'];
 }
+
+/** A zombie, which waits for whoever adopted it, has ended. */
+const isRunning = (pid: number): boolean => {
+  try {
+    return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+  } catch {
+    return false;
+  }
+};
 
 const ordered = (): Promise<unknown> => until(() => orders.length > 0, { timeoutMs: 10_000, what: 'an order' });
 
@@ -75,6 +90,22 @@ describe('the policy program', () => {
     await ordered();
     expect(orders).toEqual([[]]);
     expect(log).toEqual([expect.stringContaining(why)]);
+  });
+
+  it('that takes too long is ended with all that it has begun', async () => {
+    hook.use(program(`sleep 100 > /dev/null & echo $! > ${directory}/child; sleep 100`));
+    await ordered();
+    const child = Number(readFileSync(join(directory, 'child'), 'utf8'));
+    expect(child).toBeGreaterThan(1);
+    await until(() => !isRunning(child), { timeoutMs: 10_000, what: 'its child gone' });
+  });
+
+  it('that failed is tried again after a minute, although the candidates are the same', async () => {
+    hook.use(program(`[ -e ${directory}/busy ] && echo a && exit; touch ${directory}/busy; exit 3`));
+    await ordered();
+    aheadUs = 60_000_000;
+    await until(() => orders.length === 2, { timeoutMs: 10_000, what: 'an order' });
+    expect(orders).toEqual([[], ['a']]);
   });
 
   it('that does not exist is a warning, once', async () => {

@@ -11,6 +11,8 @@ import type { Log } from '../../log.js';
 const TIMEOUT_US = 2_000_000;
 /** Begun at most this often. */
 const INTERVAL_US = 1_000_000;
+/** What failed is tried again so late, although the candidates are the same: a busy machine may have been the cause. */
+const RETRY_US = 60_000_000;
 const MAXIMUM_OUTPUT_BYTES = 64 * 1024;
 const MAXIMUM_NAMES = 1024;
 
@@ -28,6 +30,7 @@ export class PolicyHook {
   #asked = '';
   #child: ChildProcess | null = null;
   #failed = false;
+  #retryUs = 0;
   #cancel: (() => void) | null = null;
   #closed = false;
 
@@ -48,7 +51,7 @@ export class PolicyHook {
   close(): void {
     this.#closed = true;
     this.#cancel?.();
-    this.#child?.kill('SIGKILL');
+    if (this.#child) killGroup(this.#child);
   }
 
   #look(): void {
@@ -60,7 +63,7 @@ export class PolicyHook {
     const asked = JSON.stringify(candidates(), (_, value: unknown) =>
       typeof value === 'bigint' ? value.toString() : value,
     );
-    if (asked === this.#asked) return;
+    if (asked === this.#asked && !(this.#failed && clock.nowUs() >= this.#retryUs)) return;
     this.#asked = asked;
     this.#run(this.#command, asked);
   }
@@ -69,7 +72,12 @@ export class PolicyHook {
     const { clock } = this.#options;
     let child: ChildProcess;
     try {
-      child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'], env: { PATH: process.env['PATH'] ?? '' } });
+      child = spawn(program, args, {
+        stdio: ['pipe', 'pipe', 'ignore'],
+        env: { PATH: process.env['PATH'] ?? '' },
+        // A group of its own, to be killed with all that it has begun.
+        detached: true,
+      });
     } catch (error) {
       this.#fail(messageOf(error));
       return;
@@ -80,8 +88,8 @@ export class PolicyHook {
     let problem: string | null = null;
     const kill = (why: string): void => {
       problem ??= why;
-      child.kill('SIGKILL');
-      // Its children may hold the pipe open: they are not waited for.
+      killGroup(child);
+      // What has left the group may hold the pipe open: it is not waited for.
       child.stdout?.destroy();
     };
     const cancel = clock.at(clock.nowUs() + TIMEOUT_US, () => kill('it took longer than 2 s'));
@@ -121,7 +129,18 @@ export class PolicyHook {
       this.#options.log('warn', `gateways.policy (${this.#command?.[0] ?? ''}): ${why}: the documented order holds`);
     }
     this.#failed = true;
+    this.#retryUs = this.#options.clock.nowUs() + RETRY_US;
     this.#options.onOrder([]);
+  }
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  // It did not start.
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
   }
 }
 
