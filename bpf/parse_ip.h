@@ -33,14 +33,14 @@ static __always_inline bool has_ports(__u32 protocol)
  */
 static __always_inline enum detour_reason parse_ports(struct packet *packet)
 {
-	__u32 *ports = packet_start(packet) + packet->l4_offset;
+	const __u32 *ports = transport_header(packet);
 	__u32 l4_end = packet->l4_offset + PROTOCOL_HAS_PORTS_BYTES;
 
 	if (packet->fragment || !has_ports(packet->flow.protocol))
 		return REASON_NONE;
 	if (l4_end > packet->l3_offset + packet->l3_length)
 		return REASON_NONE;
-	if ((void *)(ports + 1) > packet_end(packet))
+	if (!ports || (void *)(ports + 1) > packet_end(packet))
 		return REASON_TRUNCATED; /* in a later buffer: no driver splits there, and the stack copes */
 	packet->flow.ports_be = *ports;
 	return REASON_NONE;
@@ -77,7 +77,7 @@ static __always_inline enum detour_reason parse_ipv4(struct packet *packet)
 		return REASON_IP_OPTIONS;
 	if (!ipv4_checksum_ok(ip))
 		return REASON_BAD_HEADER;
-	packet->l4_offset = packet->l3_offset + sizeof(*ip); /* a number that the verifier knows */
+	packet->l4_offset = packet->l3_offset + sizeof(*ip);
 	return parse_ports(packet);
 }
 
@@ -112,8 +112,6 @@ static __always_inline enum detour_reason parse_ipv6(struct packet *packet)
 
 		packet->fragment = chain.fragment;
 		packet->flow.protocol = chain.next_header;
-		if (chain.l4_offset > MAX_CHAIN_END) /* for the verifier: the walk never returns more */
-			return REASON_EXTENSION_HEADER;
 		packet->l4_offset = chain.l4_offset;
 		if (reason)
 			return reason;

@@ -18,7 +18,9 @@
 enum {
 	MAX_CHAIN_HEADERS = 6, /* longer chains are left to the stack */
 	MAX_CHAIN_END = 64 + MAX_CHAIN_HEADERS * 256 * 8,
+	CHAIN_END_MASK = 0x3fff,
 };
+_Static_assert((MAX_CHAIN_END & CHAIN_END_MASK) == MAX_CHAIN_END, "the mask changes no offset");
 
 /*
  * In: offsets from the start of the frame, first header. Out: where the chain ended, and with what; l4_offset stays 0
@@ -86,16 +88,18 @@ __noinline int walk_ipv6_chain(struct xdp_md *ctx, struct ipv6_chain *chain)
 }
 
 /*
- * Where the transport header begins; NULL: not within what is looked at. For the steps behind the parser: the verifier
- * of Linux 6.1 has forgotten the bound of the offset by then.
+ * Where the transport header begins; NULL: not within what is looked at. The only way to it: wherever the compiler
+ * keeps the offset meanwhile, the bound holds for the value that is used, which is all that the verifier of Linux 6.1
+ * remembers.
  */
 static __always_inline void *transport_header(const struct packet *packet)
 {
 	__u32 offset = packet->l4_offset;
 
-	asm volatile("" : "+r"(offset));
 	if (offset > MAX_CHAIN_END)
 		return NULL;
+	/* After it no compiler can come back to a copy that was not compared. The walk never gets that far. */
+	asm volatile("%0 &= %1" : "+r"(offset) : "i"(CHAIN_END_MASK));
 	return packet_start(packet) + offset;
 }
 
