@@ -4,11 +4,12 @@ import type { Clock } from '../../../controller/ports.js';
 import { messageOf } from '../../../errors.js';
 import type { Log } from '../../log.js';
 import { readStateFile, writeStateFile } from '../../state-file.js';
+import { writeVolatileFile } from '../../volatile-file.js';
 import { decodeBudget, encodeBudget, type BudgetRecord } from './budget.js';
 
 const FILE = 'usage-node.json';
 const MAXIMUM_BYTES = 256;
-/** What a power cut may leave uncounted is what was carried in this time. */
+/** What a kill may leave uncounted is what was carried in this time; a power cut, what the kernel had not written yet. */
 const EVERY_US = 10_000_000;
 
 /** null: nothing was counted yet, or what is there cannot be used: it is told, and counting begins anew. */
@@ -23,29 +24,54 @@ export function readBudget(stateDirectory: string, log: Log): BudgetRecord | nul
 
 export interface BudgetWriter {
   keep(record: BudgetRecord): void;
-  /** Writes what is not written yet. */
+  /** Writes what is not on the disk yet. */
   close(): void;
 }
 
-export function budgetWriter(stateDirectory: string, clock: Clock, log: Log): BudgetWriter {
-  let pending: BudgetRecord | null = null;
+export interface BudgetWriterOptions {
+  stateDirectory: string;
+  /** Somebody is served now: RENEW is answered in the same loop, and a sync would hold it for as long as a slow disk takes. */
+  isServing: () => boolean;
+  clock: Clock;
+  log: Log;
+}
+
+/** What is carried is written again and again, not waited for; synced once nobody is served any more. */
+export function budgetWriter({ stateDirectory, isServing, clock, log }: BudgetWriterOptions): BudgetWriter {
+  const path = join(stateDirectory, FILE);
+  /** null: all of it is on the disk. */
+  let unsynced: BudgetRecord | null = null;
+  let written: BudgetRecord | null = null;
   let cancel: (() => void) | null = null;
-  const write = (): void => {
-    cancel?.();
-    cancel = null;
-    if (pending === null) return;
+
+  const write = (record: BudgetRecord, to: (path: string, text: string) => unknown): boolean => {
     try {
-      writeStateFile(join(stateDirectory, FILE), encodeBudget(pending));
-      pending = null;
+      to(path, encodeBudget(record));
+      return true;
     } catch (error) {
       log('warn', `bytes carried are not kept: ${messageOf(error)}`);
+      return false;
     }
+  };
+  const sync = (): void => {
+    if (unsynced && write(unsynced, writeStateFile)) unsynced = null;
+  };
+  const later = (): void => {
+    cancel ??= clock.at(clock.nowUs() + EVERY_US, () => {
+      cancel = null;
+      if (!isServing()) return sync();
+      if (unsynced !== written && unsynced && write(unsynced, writeVolatileFile)) written = unsynced;
+      later();
+    });
   };
   return {
     keep: (record) => {
-      pending = record;
-      cancel ??= clock.at(clock.nowUs() + EVERY_US, write);
+      unsynced = record;
+      later();
     },
-    close: write,
+    close: () => {
+      cancel?.();
+      sync();
+    },
   };
 }

@@ -61,7 +61,7 @@ async function runLocked(options: RunNodeOptions): Promise<void> {
   const { config, clock, log } = options;
   const { stateDirectory } = config;
   const pairings = openPairings({ stateDirectory, side: 'routers' });
-  const budget = budgetWriter(stateDirectory, clock, log);
+  const budget = budgetWriter({ stateDirectory, isServing: () => agent.leases().length > 0, clock, log });
   const { agent, configure } = assemble(
     options,
     pairings,
