@@ -109,14 +109,15 @@ class Link implements OpenGatewayLink {
   }
 
   send({ pairing: name, to, order, message }: OutgoingMessage): void {
-    const pairing = this.#keyring.pairing(name);
-    const key = pairing && this.#keyring.sendingKey(pairing);
-    if (!pairing || !key) {
+    // A file that was removed ends a lease, too, and the node is told: with the key that nothing else is said with any more.
+    const parting = message.type === 'release' ? this.#keyring.parting(name) : undefined;
+    const sending = this.#keyring.sending(name) ?? parting;
+    if (!sending) {
       // Revoked while the message was being made.
       this.#counts.sendErrors++;
       return;
     }
-    const receiver = this.#keyring.peerOf(pairing);
+    const { key, receiver } = sending;
     const bytes = encode({ sender: this.#options.self, receiver, order }, message, key);
     if (to === null) for (const { sockets } of this.#interfaces.values()) this.#attempt(() => sockets.sendToAll(bytes));
     else this.#attempt(() => this.#sendTo(to, bytes));

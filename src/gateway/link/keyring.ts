@@ -14,6 +14,13 @@ interface Heard {
   peer: MachineId;
 }
 
+/** What a message to a peer is made with. */
+export interface Sending {
+  key: PairingKey;
+  /** null: the peer has not spoken yet. */
+  receiver: MachineId | null;
+}
+
 export class Keyring {
   readonly #list: () => readonly Pairing[];
   readonly #side: PairingSide;
@@ -23,6 +30,8 @@ export class Keyring {
   #byName = new Map<string, Pairing>();
   /** By pairing: what the peers have shown since the start, before it comes back to us in the list. */
   readonly #heard = new Map<string, Heard>();
+  /** What the last change of the list took away. */
+  #parted = new Map<string, Sending>();
 
   /**
    * @param list another array whenever something has changed, the same one otherwise
@@ -59,6 +68,23 @@ export class Keyring {
     return chosen ?? sendingKey(pairing, this.#side);
   }
 
+  /** undefined: there is no such pairing. */
+  sending(name: string): Sending | undefined {
+    const pairing = this.pairing(name);
+    return pairing && this.#sendingOf(pairing);
+  }
+
+  /** As `sending`, of a pairing that was ended by the last change of the list: a lease of it is still to be ended. */
+  parting(name: string): Sending | undefined {
+    this.#index();
+    return this.#parted.get(name);
+  }
+
+  #sendingOf(pairing: Pairing): Sending | undefined {
+    const key = this.sendingKey(pairing);
+    return key && { key, receiver: this.peerOf(pairing) };
+  }
+
   /**
    * The peer has used this key. @returns what that says for the first time: who the peer is, and that it has this key
    */
@@ -76,10 +102,16 @@ export class Keyring {
     const pairings = this.#list();
     if (pairings === this.#indexed) return;
     this.#indexed = pairings;
+    const before = this.#byName;
     this.#byName = new Map(pairings.map((pairing) => [pairing.name, pairing]));
     this.#byKey = new Map(
       pairings.flatMap((pairing) => pairing.keys.map((key) => [key.id, { pairing, key }] as const)),
     );
+    this.#parted = new Map();
+    for (const [name, pairing] of before) {
+      const sending = this.#byName.has(name) ? undefined : this.#sendingOf(pairing);
+      if (sending) this.#parted.set(name, sending);
+    }
     for (const [name, { keyId }] of this.#heard) {
       // Another pairing under the same name is with another machine, perhaps.
       if (!this.#byName.get(name)?.keys.some(({ id }) => id === keyId)) this.#heard.delete(name);

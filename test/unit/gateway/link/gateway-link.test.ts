@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { openGatewayLink, type GatewayLinkOptions } from '../../../../src/gateway/link/index.js';
 import type { DiscardBurst, ReceivedMessage } from '../../../../src/gateway/link/types.js';
-import { encode } from '../../../../src/gateway/wire/index.js';
+import type { Pairing } from '../../../../src/gateway/pairing/types.js';
+import { authenticate, encode, peek } from '../../../../src/gateway/wire/index.js';
 import type { Message, Order } from '../../../../src/gateway/wire/types.js';
 import type { LinkDatagram, LinkSocket, LinkSocketOptions } from '../../../../src/native.js';
 import { IpAddress } from '../../../../src/net/ip-address.js';
@@ -222,6 +223,23 @@ test('what cannot be sent is counted, not thrown', () => {
   link.send({ pairing: 'revoked', to: origin, order: 2n, message: elect });
   link.send({ pairing: 'phone', to: { ...origin, ifindex: 9 }, order: 3n, message: elect });
   expect(link.statistics()).toMatchObject({ sent: 0, sendErrors: 3 });
+});
+
+test('a pairing that has just ended is released with the key that it had, and told nothing else', () => {
+  let list: Pairing[] = [{ name: 'phone', peer: NODE, keys: [KEY], approved: true }];
+  const { link, live } = setUp({ pairings: () => list });
+  link.setInterfaces([LAN]);
+  const to = { ...LAN, address: PEER };
+  link.send({ pairing: 'phone', to, order: 1n, message: elect });
+  list = [];
+  link.send({ pairing: 'phone', to, order: 2n, message: elect });
+  expect(live(6).sent).toHaveLength(1);
+  const lease = { router: SELF, number: 1n, role: 'active', leftMs: 0 } as const;
+  const reason = { code: 'operator', text: '' } as const;
+  link.send({ pairing: 'phone', to, order: 3n, message: { type: 'release', lease, echo: 1n, reason } });
+  const { bytes } = live(6).sent[1]!;
+  expect(authenticate(bytes, KEY)).toBe(true);
+  expect(peek(bytes)).toMatchObject({ type: 'release', receiver: NODE });
 });
 
 test('after the end nothing is open, nothing waits and nothing comes', () => {

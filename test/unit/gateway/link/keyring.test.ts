@@ -58,3 +58,15 @@ test('a revoked key is unknown at once, and another pairing under the same name 
   expect(ring.pairing('phone')).toBeUndefined();
   expect(state.told).toEqual([['phone'], ['phone'], []]);
 });
+
+test('a pairing that has just ended still has a key to say so with, and its peer, until the next change', () => {
+  const { ring, state } = keyring('nodes', pairing([OLD, NEW]));
+  ring.note(ring.find(NEW.id)!, PEER);
+  expect(ring.parting('phone')).toBeUndefined();
+  state.list = [];
+  expect(ring.sending('phone')).toBeUndefined();
+  expect(ring.parting('phone')).toEqual({ key: NEW, receiver: PEER });
+  expect(ring.find(NEW.id)).toBeUndefined();
+  state.list = [];
+  expect(ring.parting('phone')).toBeUndefined();
+});
