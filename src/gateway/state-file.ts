@@ -7,9 +7,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fchownSync,
   fstatSync,
-  fsyncSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -19,16 +17,12 @@ import {
   readSync,
   renameSync,
   rmSync,
-  writeSync,
   type BigIntStats,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DetourError, messageOf } from '../errors.js';
+import { giveTo, syncDirectory, TEMPORARY_PREFIX, writeNewFile } from '../whole-file.js';
 
-/** Files that are being written begin with this; readers of a directory pass them over. */
-export const TEMPORARY_PREFIX = '.new-';
-
-const PRIVATE_FILE = 0o600;
 const PRIVATE_DIRECTORY = 0o700;
 const OTHERS = 0o077;
 const OTHERS_WRITE = 0o022;
@@ -76,11 +70,6 @@ function ownerProblem(stat: BigIntStats, directory: BigIntStats): string | null 
 
 const statOf = (path: string): BigIntStats => lstatSync(path, { bigint: true });
 
-/** Only root can, and only root needs to. */
-function giveTo(owner: BigIntStats, chown: (uid: number, gid: number) => void): void {
-  if (self() === ROOT && Number(owner.uid) !== ROOT) chown(Number(owner.uid), Number(owner.gid));
-}
-
 /**
  * Makes a directory for private files, with its parents. One that is there must be ours, and nobody else may write to it.
  * @throws DetourError STATE_UNUSABLE, NOT_PERMITTED
@@ -88,7 +77,7 @@ function giveTo(owner: BigIntStats, chown: (uid: number, gid: number) => void): 
 export function ensurePrivateDirectory(path: string): void {
   try {
     const made = mkdirSync(path, { recursive: true, mode: PRIVATE_DIRECTORY });
-    if (made !== undefined) giveTo(statOf(dirname(path)), (uid, gid) => lchownSync(path, uid, gid));
+    if (made !== undefined) giveTo(dirname(path), (uid, gid) => lchownSync(path, uid, gid));
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw stateError(path, error);
   }
@@ -186,7 +175,7 @@ export function writeStateFile(path: string, text: string, { replaces, durable =
   const directory = dirname(path);
   const temporary = join(directory, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`);
   try {
-    writeSynced(temporary, text);
+    writeNewFile(temporary, text, { synced: true });
     if (replaces === null) {
       // Unlike rename, link never replaces.
       linkSync(temporary, path);
@@ -201,20 +190,6 @@ export function writeStateFile(path: string, text: string, { replaces, durable =
     throw stateError(path, error);
   } finally {
     rmSync(temporary, { force: true });
-  }
-}
-
-function writeSynced(path: string, text: string): void {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const file = openSync(path, flags, PRIVATE_FILE);
-  try {
-    const bytes = Buffer.from(text, 'utf8');
-    let written = 0;
-    while (written < bytes.length) written += writeSync(file, bytes, written);
-    giveTo(statOf(dirname(path)), (uid, gid) => fchownSync(file, uid, gid));
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
   }
 }
 
@@ -234,13 +209,4 @@ export function removeStateFile(path: string): boolean {
   attempt(path, () => rmSync(path, { force: true }));
   attempt(path, () => syncDirectory(dirname(path)));
   return true;
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(directory);
-  } finally {
-    closeSync(directory);
-  }
 }

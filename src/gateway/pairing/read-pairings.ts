@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../errors.js';
-import { fileVersion, readStateFile, TEMPORARY_PREFIX, type FileVersion } from '../state-file.js';
+import { TEMPORARY_PREFIX } from '../../whole-file.js';
+import { fileVersion, readStateFile, type FileVersion } from '../state-file.js';
 import { decodePairing, isPairingName, MAXIMUM_PAIRING_BYTES } from './format.js';
 import type { KeyId, Pairing } from './types.js';
 

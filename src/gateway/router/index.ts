@@ -1,6 +1,6 @@
 /** The router's side of the gateway protocol. */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { bootId } from '../../boot-id.js';
 import type { GatewaysConfig } from '../../config/types.js';
 import type { Clock, GatewayChannel } from '../../controller/ports.js';
 import type { NativeAddon } from '../../native.js';
@@ -14,7 +14,6 @@ export { createGatewayChannel } from './channel.js';
 export type { GatewayChannelOptions, LinkCallbacks } from './channel/options.js';
 
 const MS_PER_SECOND = 1000;
-const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
 export interface OpenChannelOptions {
   config: GatewaysConfig;
@@ -40,7 +39,7 @@ export function openGatewayChannel({ config, native, clock, log, netns }: OpenCh
     config,
     self,
     epoch,
-    bootId: readFileSync(BOOT_ID, 'utf8').trim(),
+    bootId: bootId(),
     pairings,
     openLink: (callbacks) => openGatewayLink({ ...callbacks, native, ...(netns !== undefined && { netns }) }),
     clock,

@@ -5,9 +5,11 @@
  *
  * Files are read and written synchronously: /proc/sys/net is that of the calling thread's namespace.
  */
-import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { bootId } from '../../boot-id.js';
 import { messageOf } from '../../errors.js';
+import { replaceFile } from '../../whole-file.js';
 
 interface Journal {
   /** Settings do not outlive the kernel that has them, and are a network namespace's own. */
@@ -92,7 +94,6 @@ function readSetting(name: string): string | null {
   }
 }
 
-const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 /** "net:[4026531840]" */
 const netnsId = (): string => readlinkSync('/proc/thread-self/ns/net');
 
@@ -122,6 +123,5 @@ function writeJournal(file: string, found: Record<string, string>): void {
   }
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const journal: Journal = { boot: bootId(), netns: netnsId(), found };
-  writeFileSync(`${file}.new`, `${JSON.stringify(journal)}\n`, { mode: 0o600 });
-  renameSync(`${file}.new`, file);
+  replaceFile(file, `${JSON.stringify(journal)}\n`);
 }

@@ -1,8 +1,9 @@
 /** The status file: what the agent is doing, for `detour gateway status`. Not private; replaced as a whole. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../../../errors.js';
 import type { Clock } from '../../../controller/ports.js';
+import { replaceFile } from '../../../whole-file.js';
 import type { Log } from '../../log.js';
 import { digestOf, type AgentStatus } from './status.js';
 
@@ -57,9 +58,7 @@ export function statusWriter(path: string, read: () => AgentStatus, clock: Clock
 
 function replace(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  const temporary = `${path}.new`;
-  writeFileSync(temporary, text, { mode: 0o644 });
-  renameSync(temporary, path);
+  replaceFile(path, text, { mode: 0o644 });
 }
 
 /** null: no agent runs, as far as this file tells: there is none, or its process is gone. */

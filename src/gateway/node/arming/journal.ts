@@ -4,8 +4,10 @@
  * What it tells of (sysctls, routes, tables of nftables) ends with the boot and with the network namespace, so that a
  * journal of another one tells of nothing any more.
  */
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { bootId } from '../../../boot-id.js';
+import { replaceFile } from '../../../whole-file.js';
 import type { RouteChange, SysctlChange } from './types.js';
 
 export interface Journal {
@@ -31,7 +33,7 @@ export function journalFiles(stateDirectory: string): JournalFiles {
 
 export function here(): { boot: string; netns: number } {
   return {
-    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
+    boot: bootId(),
     netns: statSync('/proc/self/ns/net').ino,
   };
 }
@@ -41,9 +43,7 @@ export function here(): { boot: string; netns: number } {
  * (the power, the kernel) ends what the journal tells of, too.
  */
 export function writeJournal({ journal: file }: JournalFiles, journal: Journal): void {
-  const temporary = `${file}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(journal, null, 2)}\n`, { mode: 0o600 });
-  renameSync(temporary, file);
+  replaceFile(file, `${JSON.stringify(journal, null, 2)}\n`);
 }
 
 export function removeJournal({ journal }: JournalFiles): void {
