@@ -1,5 +1,5 @@
 /** Real packets through an armed node, and the machine as it was found in every way out. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ArmingWorld, type Agent } from '../../helpers/gateway/arming-world.js';
@@ -226,6 +226,24 @@ describe('what was found is there again', () => {
     expect(words).toContain('/proc/sys/net/ipv4/conf/lan.7/forwarding: from 1 back to 0');
     expect(world.snapshot()).toBe(found);
     expect(journals()).toEqual([]);
+  });
+
+  test.each([
+    { kernel: 'with force_forwarding', settings: {} },
+    { kernel: 'before Linux 6.17', settings: { forceForwarding: false } },
+  ])('as far as the table tells it where the journal is lost, too ($kernel)', async ({ settings }) => {
+    const { agent, found } = await start(settings);
+    await agent.apply({ ...lease, families: [4, 6] });
+    killGuardian(agent.pid);
+    await agent.killed();
+    rmSync(join(world.stateDirectory, 'arming.json'));
+    const words = await (await world.startAgent(settings)).ask<string[]>({ do: 'restore' });
+    expect(words).toContain('/proc/sys/net/ipv4/conf/lan.7/forwarding: from 1 back to 0, by what the table says');
+    expect(words).toContain('nft delete table inet detour-gateway');
+    // What accept_ra was is lost with the journal; it lets nobody through.
+    const withoutRa = (text: string): string => text.replaceAll(/^.*accept_ra.*$/gm, '');
+    expect(withoutRa(world.snapshot())).toBe(withoutRa(found));
+    for (const neighbour of NEIGHBOURS) expect(world.isSilent(neighbour), neighbour).toBe(true);
   });
 
   test('also where the default route is learned from advertisements, which are heard all the while', async () => {

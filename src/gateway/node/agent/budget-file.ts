@@ -15,11 +15,16 @@ const EVERY_US = 10_000_000;
 /** null: nothing was counted yet, or what is there cannot be used: it is told, and counting begins anew. */
 export function readBudget(stateDirectory: string, log: Log): BudgetRecord | null {
   const path = join(stateDirectory, FILE);
-  const file = readStateFile(path, MAXIMUM_BYTES);
-  if (file === null) return null;
-  const record = decodeBudget(file.text);
-  if (record === null) log('warn', `${path} cannot be read: bytes are counted from now on`);
-  return record;
+  try {
+    const file = readStateFile(path, MAXIMUM_BYTES);
+    if (file === null) return null;
+    const record = decodeBudget(file.text);
+    if (record === null) log('warn', `${path} cannot be read: bytes are counted from now on`);
+    return record;
+  } catch (error) {
+    log('warn', `${messageOf(error)}: bytes are counted from now on`);
+    return null;
+  }
 }
 
 export interface BudgetWriter {

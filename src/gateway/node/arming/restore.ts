@@ -1,11 +1,13 @@
 /** After a run that was killed: puts back what its journal says, if its guardian has not. */
 import { renameSync, rmSync, existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Family } from '../../../net/ip-address.js';
 import { listNft, NftError, runNft } from '../../../nft.js';
 import { removeRoutes } from './ip-command.js';
 import { readJournal, type JournalFiles } from './journal.js';
 import { DELETE_SCRIPT, TABLE } from './ruleset.js';
 import { readSysctl, restoreSysctls } from './sysctls.js';
+import type { SysctlChange } from './types.js';
 
 /** A guardian needs some milliseconds; one that was killed at it is not waited for longer. */
 const GUARDIAN_MS = 2000;
@@ -31,6 +33,11 @@ export async function restore(files: JournalFiles): Promise<string[]> {
     words.push(...journal.routes.map(({ family, remove }) => `ip -${family} ${remove}`));
   }
   if (await tableIsThere()) {
+    // Only its rules keep others out by the switches that were turned on: it never goes before they are off.
+    if (journal === null || typeof journal === 'string') {
+      const closed = restoreSysctls(await openedByTable());
+      words.push(...closed.map(({ path, from, to }) => `${path}: from ${to} back to ${from}, by what the table says`));
+    }
     await runNft(DELETE_SCRIPT);
     words.push(`nft delete table ${TABLE}`);
   }
@@ -41,6 +48,31 @@ export async function restore(files: JournalFiles): Promise<string[]> {
 async function guardianIsDone({ claimed }: JournalFiles): Promise<void> {
   const deadline = performance.now() + GUARDIAN_MS;
   while (existsSync(claimed) && performance.now() < deadline) await sleep(POLL_MS);
+}
+
+interface Match {
+  left: { meta?: { key?: string } };
+  right: unknown;
+}
+
+/** Switches that were turned on, from the rules that close them to others (`closedTo` of ruleset.ts): the journal is lost. */
+async function openedByTable(): Promise<SysctlChange[]> {
+  const rules = (await listNft(`list chain ${TABLE} forward`)).flatMap(({ rule }) => {
+    const { expr = [] } = (rule ?? {}) as { expr?: Record<string, unknown>[] };
+    return expr.some((part) => 'drop' in part)
+      ? [expr.flatMap((part) => (part['match'] as Match | undefined) ?? [])]
+      : [];
+  });
+  return rules.flatMap((matches) => {
+    const of = (key: string): unknown => matches.find(({ left }) => left.meta?.key === key)?.right;
+    return switchesOf(of('nfproto') === 'ipv4' ? 4 : 6, of('iifname'));
+  });
+}
+
+function switchesOf(family: Family, name: unknown): SysctlChange[] {
+  const directory = `/proc/sys/net/ipv${family}/conf/${typeof name === 'string' ? name : 'all'}`;
+  const file = family === 6 && typeof name === 'string' ? 'force_forwarding' : 'forwarding';
+  return [{ path: `${directory}/${file}`, from: '0', to: '1' }];
 }
 
 /** Also without a journal: a state directory may be lost. */

@@ -75,3 +75,13 @@ test('what cannot be written is told, and tried again', () => {
   clock.advance(TEN_SECONDS_US);
   expect(JSON.parse(readFileSync(join(directory, 'usage-node.json'), 'utf8'))).toMatchObject({ bytes: '1' });
 });
+
+test.each([
+  ['too long', 'x'.repeat(300), 0o600],
+  ['readable by others', '{}', 0o644],
+  ['no record', 'null', 0o600],
+])('a file that is %s is told, and counting begins anew', (_, text, mode) => {
+  writeFileSync(join(directory, 'usage-node.json'), text, { mode });
+  expect(readBudget(directory, (level, words) => void log.push(`${level} ${words}`))).toBeNull();
+  expect(log).toEqual([expect.stringMatching(/^warn .*usage-node\.json.*: bytes are counted from now on$/)]);
+});
