@@ -61,6 +61,7 @@ export class AgentRig {
   upstream: MachineId[] = [];
   restoring: () => Promise<string[]> = async () => [];
   readonly discarded: DiscardReason[] = [];
+  armingClosed = 0;
   #backhaulChanged = (): void => undefined;
   #pairingsChanged = (): void => undefined;
   #order = 1n << 32n;
@@ -106,6 +107,7 @@ export class AgentRig {
           }),
         usage: async () => this.usage,
         restore: () => this.restoring(),
+        close: async () => void (this.armingClosed += 1),
       },
       link,
       pairings: {

@@ -26,7 +26,10 @@ export interface AgentSettings {
 }
 
 export type AgentCommand =
-  { apply: AgentLease[] } | { plan: AgentLease[] } | { obstacles: AgentLease[] } | { do: 'usage' | 'restore' | 'log' };
+  | { apply: AgentLease[] }
+  | { plan: AgentLease[] }
+  | { obstacles: AgentLease[] }
+  | { do: 'usage' | 'restore' | 'log' | 'close' };
 
 const settings = JSON.parse(process.argv[2]!) as AgentSettings;
 const logged: string[] = [];
@@ -64,6 +67,7 @@ async function carryOut(command: AgentCommand): Promise<unknown> {
   if ('obstacles' in command) return arming.obstacles(command.obstacles.map(leaseOf));
   if (command.do === 'restore') return arming.restore();
   if (command.do === 'log') return logged;
+  if (command.do === 'close') return arming.close();
   const usage = await arming.usage();
   return Object.fromEntries(
     [...usage].map(([name, u]) => [name, [Number(u.toNetworkBytes), Number(u.fromNetworkBytes)]]),

@@ -194,6 +194,20 @@ describe('the lease', () => {
   });
 });
 
+describe('the end', () => {
+  const childrenOf = (pid: number): string => readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
+
+  test('leaves no process behind that waited for the next lease', async () => {
+    const { agent, found } = await start();
+    await agent.ask({ do: 'restore' });
+    expect(childrenOf(agent.pid)).not.toBe('');
+    await agent.apply(lease);
+    await agent.ask({ do: 'close' });
+    await until(() => childrenOf(agent.pid) === '', { what: 'the end of nft and of the guardian' });
+    expect(world.snapshot()).toBe(found);
+  });
+});
+
 describe('what was found is there again', () => {
   const clients = ['2001:db8:1::1/128', '10.7.0.0/24'];
 

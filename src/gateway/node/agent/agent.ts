@@ -126,7 +126,10 @@ export class NodeAgent {
     this.#dispatch({ type: 'stop', reason });
     const clean = await stopped;
     this.#close();
-    return clean ? null : 'rules could not be taken back in time';
+    // Otherwise everything that arming holds stays as it is: its guardian acts when this process has ended.
+    if (!clean) return 'rules could not be taken back in time';
+    await this.#ports.arming.close();
+    return null;
   }
 
   /** Where routers are, as far as it is known. */

@@ -39,6 +39,8 @@ export interface ArmingPort {
   apply(leases: readonly ArmedLease[], nowUs: number): Promise<void>;
   usage(): Promise<ReadonlyMap<string, Usage>>;
   restore(): Promise<string[]>;
+  /** Disarms, and ends what waits for the next lease: processes, timers. */
+  close(): Promise<void>;
 }
 
 export type LinkPort = Pick<GatewayLink, 'send' | 'setInterfaces' | 'setUrgent' | 'statistics' | 'close'> & {

@@ -62,6 +62,6 @@ export interface Arming {
   obstacles(leases: readonly ArmedLease[]): Promise<string[]>;
   /** Puts back what a run left that was killed; what was put back, in words. To be called before the first `apply`. */
   restore(): Promise<string[]>;
-  /** Disarms. */
+  /** Disarms, and ends what was prepared: processes, timers. Where that fails the guardian stays on duty. */
   close(): Promise<void>;
 }

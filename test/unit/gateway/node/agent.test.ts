@@ -294,9 +294,11 @@ describe('an elected agent', () => {
     await settled();
     expect(rig.said('withdraw')).toHaveLength(1);
     expect(rig.agent.status().state).toBe('stopping');
+    expect(rig.armingClosed).toBe(0);
     await rig.applied();
     await rig.pass(300_000);
     expect(await stopping).toBeNull();
+    expect(rig.armingClosed).toBe(1);
     expect(rig.said('withdraw')).toHaveLength(3);
     const before = rig.sent.length;
     await rig.pass(10 * SECOND_US);
@@ -304,11 +306,12 @@ describe('an elected agent', () => {
     expect(rig.clock.pending).toBe(0);
   });
 
-  it('says so when the rules cannot be taken back in time', async () => {
+  it('says so when the rules cannot be taken back in time, and leaves the guardian on duty', async () => {
     const rig = await elected();
     const stopping = rig.agent.stop({ code: 'shutting-down', text: '' });
     await rig.pass(6 * SECOND_US);
     expect(await stopping).toBe('rules could not be taken back in time');
+    expect(rig.armingClosed).toBe(0);
   });
 });
 
