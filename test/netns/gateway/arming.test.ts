@@ -199,9 +199,10 @@ describe('the end', () => {
 
   test('leaves no process behind that waited for the next lease', async () => {
     const { agent, found } = await start();
-    await agent.ask({ do: 'restore' });
-    expect(childrenOf(agent.pid)).not.toBe('');
     await agent.apply(lease);
+    await agent.apply();
+    // An nft and a guardian.
+    await until(() => childrenOf(agent.pid).trim().split(' ').length === 2, { what: 'what the next lease will need' });
     await agent.ask({ do: 'close' });
     await until(() => childrenOf(agent.pid) === '', { what: 'the end of nft and of the guardian' });
     expect(world.snapshot()).toBe(found);
