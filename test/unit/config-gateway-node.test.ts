@@ -2,9 +2,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { changeNode, defaultNodeConfig, parseNodeConfig } from '../../src/config/gateway-node/index.js';
+import { resolveNode } from '../../src/config/gateway-node/resolve.js';
 import { gatewayNodeSchema } from '../../src/config/gateway-node/schema.js';
 import { formatProblem } from '../../src/config/index.js';
 import { referenceTable } from '../../src/config/reference.js';
+import { MAXIMUM_NAME_BYTES } from '../../src/gateway/wire/index.js';
+import { encodeText } from '../../src/gateway/wire/text.js';
 import { cells, tableRows } from '../helpers/markdown.js';
 
 const page = new URL('../../docs/gateway-node.md', import.meta.url);
@@ -119,6 +122,42 @@ ipv6: {routed_prefixes: ['2001:db8:1::/56']}
     expect(problems).toHaveLength(1);
     if (typeof expected === 'string') expect(problems[0]).toBe(expected);
     else expect(problems[0]).toMatch(expected);
+  });
+});
+
+/** The configuration may not import the protocol: what both say of a name is compared here. */
+describe('a name', () => {
+  function isTaken(name: string): boolean {
+    const problems: string[] = [];
+    resolveNode(
+      { name },
+      {
+        problem: (_path, message) => void problems.push(message),
+        wasWrong: () => false,
+        readTokenFile: () => ({ problem: '', write: null }),
+      },
+    );
+    return problems.length === 0;
+  }
+  const isSentWhole = (name: string): boolean =>
+    Buffer.from(encodeText(name, MAXIMUM_NAME_BYTES)).toString('utf8') === name;
+
+  it('is taken exactly where the protocol sends it as it is: each character', () => {
+    const differing: string[] = [];
+    for (let codePoint = 0; codePoint <= 0x10ffff; codePoint++) {
+      // Half a surrogate pair is none of any file's.
+      if (codePoint >= 0xd800 && codePoint <= 0xdfff) continue;
+      const name = `a${String.fromCodePoint(codePoint)}b`;
+      if (isTaken(name) !== isSentWhole(name)) differing.push(codePoint.toString(16));
+    }
+    expect(differing).toEqual([]);
+  });
+
+  it.each(['a', 'é', '語', '😀'])('and each length: of %s', (character) => {
+    for (let count = 1; count <= MAXIMUM_NAME_BYTES + 1; count++) {
+      const name = character.repeat(count);
+      expect(isTaken(name), `${count}`).toBe(isSentWhole(name));
+    }
   });
 });
 
