@@ -6,6 +6,7 @@ import { messageOf } from '../../../errors.js';
 import { Prefix } from '../../../net/prefix.js';
 import { IpAddress, type Family } from '../../../net/ip-address.js';
 import { openArming, type ArmingPlan } from '../arming/index.js';
+import { imaginedLease } from '../imagined-lease.js';
 import type { ArmedLease } from '../types.js';
 import { chooseInterfaces, readInterfaces } from './interfaces.js';
 import type { LocalInterface } from './ports.js';
@@ -70,17 +71,10 @@ function routersOn(ifname: string): IpAddress[] {
 }
 
 function leaseFor({ ifindex, ifname, addresses }: LocalInterface, routers: readonly IpAddress[]): ArmedLease {
-  const families = FAMILIES.filter((family) => routers.some((address) => address.family === family));
-  return {
-    pairing: 'router',
-    router: '1'.repeat(32),
-    number: 1n,
-    role: 'active',
-    origin: { ifindex, ifname, address: addresses[6] ? ROUTER_LINK_LOCAL : routers[0]! },
-    want: { families, wayBack: 'router' },
-    clients: routers.map((address) => Prefix.of(address, address.bitLength)),
-    endsUs: LEASE_US,
-  };
+  const address = addresses[6] ? ROUTER_LINK_LOCAL : routers[0]!;
+  const families = FAMILIES.filter((family) => routers.some((one) => one.family === family));
+  const clients = routers.map((one) => Prefix.of(one, one.bitLength));
+  return imaginedLease({ ifindex, ifname, address, families, clients }, LEASE_US);
 }
 
 function describePlan({ sysctls, routes, nft, omitted }: ArmingPlan): string[] {

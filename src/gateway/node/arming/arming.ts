@@ -9,6 +9,7 @@ import { messageOf } from '../../../errors.js';
 import { IpAddress } from '../../../net/ip-address.js';
 import { Prefix } from '../../../net/prefix.js';
 import type { Usage } from '../../wire/types.js';
+import { imaginedLease } from '../imagined-lease.js';
 import type { ArmedLease } from '../types.js';
 import { hindrancesOf, readWalls } from './firewalls.js';
 import { journalFiles } from './journal.js';
@@ -217,16 +218,9 @@ function rehearsalLease(backhaul: BackhaulInterfaces): ArmedLease | null {
   const families = ([4, 6] as const).filter((family) => backhaul[family] !== undefined);
   const ifname = families[0] && backhaul[families[0]];
   if (ifname === undefined) return null;
-  return {
-    pairing: 'rehearsal',
-    router: '1'.repeat(32),
-    number: 1n,
-    role: 'active',
-    origin: { ifindex: 0, ifname, address: IpAddress.parse('fe80::1') },
-    want: { families, wayBack: 'router' },
-    clients: [Prefix.parse('192.0.2.1/32'), Prefix.parse('2001:db8::1/128')],
-    endsUs: PLAN_NOW_US,
-  };
+  const address = IpAddress.parse('fe80::1');
+  const clients = [Prefix.parse('192.0.2.1/32'), Prefix.parse('2001:db8::1/128')];
+  return imaginedLease({ ifindex: 0, ifname, address, families, clients }, PLAN_NOW_US);
 }
 
 const passagesIn = (leases: readonly LeasePassages[]): Passage[] => leases.flatMap(({ passages }) => passages);
