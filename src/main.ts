@@ -12,7 +12,7 @@ import type { Config, LoadedConfig } from './config/index.js';
 import { ailments } from './controller/ailments.js';
 import { Controller } from './controller/controller.js';
 import type { Planes } from './controller/controller.js';
-import { unreachableGateways } from './controller/gateway-reach.js';
+import { unreachableUplinkGateways } from './controller/uplink-reach.js';
 import { LateService } from './controller/late-service.js';
 import { LiveService } from './controller/live-service.js';
 import type { KernelFib } from './controller/ports.js';
@@ -88,7 +88,7 @@ function requireInterfaces(loaded: LoadedConfig, fib: KernelFib, running: Config
   const { problems, notes } = checkInterfaces(loaded.config, loaded.positions, present, running);
   if (problems.length > 0) throw new ConfigError(loaded.positions.file, problems);
   for (const note of notes) log('warn', note);
-  for (const { uplink, text } of unreachableGateways(loaded.config, fib.view()))
+  for (const { uplink, text } of unreachableUplinkGateways(loaded.config, fib.view()))
     log('warn', `${uplink}: gateway ${text}`);
 }
 

@@ -9,7 +9,6 @@ import { defaultRoutes } from './default-routes.js';
 import { linkdownRoutes, nexthopCompat } from './fib-sysctls.js';
 import { forwarding } from './forwarding.js';
 import { gatewayNodes } from './gateway-nodes.js';
-import { gateways } from './gateways.js';
 import { ipsec } from './ipsec.js';
 import { jit } from './jit.js';
 import { kernelVersion } from './kernel-version.js';
@@ -19,6 +18,7 @@ import { netfilter } from './netfilter.js';
 import { offloads } from './offloads.js';
 import { rpFilter } from './rp-filter.js';
 import { rules } from './rules.js';
+import { uplinkReach } from './uplink-reach.js';
 import { xdpSupport } from './xdp-support.js';
 
 export const checks: readonly Check[] = [
@@ -32,7 +32,7 @@ export const checks: readonly Check[] = [
   clock,
   rules,
   defaultRoutes,
-  gateways,
+  uplinkReach,
   nexthopCompat,
   netfilter,
   gatewayNodes,

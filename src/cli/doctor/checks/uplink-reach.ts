@@ -1,13 +1,14 @@
-/** A gateway that is in no network of its interface never answers: both are there, and nothing works. */
-import { unreachableGateways } from '../../../controller/gateway-reach.js';
+/** An uplink's gateway that is in no network of its interface never answers: both are there, and nothing works. */
+import { unreachableUplinkGateways } from '../../../controller/uplink-reach.js';
 import { isUnknown, reporter, type DoctorInput, type Finding } from '../finding.js';
 
-const report = reporter('gateways', 'network', 'Gateways');
+/** The id is older than gateway nodes, and scripts know it. */
+const report = reporter('gateways', 'network', 'Uplink gateways');
 
-export function gateways({ view, loaded }: DoctorInput): Finding[] {
+export function uplinkReach({ view, loaded }: DoctorInput): Finding[] {
   if (!loaded) return [];
   if (isUnknown(view)) return [report({ status: 'skip', detail: view.unknown })];
-  const wrong = unreachableGateways(loaded.config, view);
+  const wrong = unreachableUplinkGateways(loaded.config, view);
   if (wrong.length === 0)
     return [report({ status: 'ok', detail: 'each is in a network of its interface, or learned' })];
   return wrong.map(({ uplink, family, text }) =>

@@ -1,6 +1,6 @@
-/** The doctor's look at gateways that are in no network of their interface. */
+/** The doctor's look at uplinks' gateways that are in no network of their interface. */
 import { expect, test } from 'vitest';
-import { gateways } from '../../../src/cli/doctor/checks/gateways.js';
+import { uplinkReach } from '../../../src/cli/doctor/checks/uplink-reach.js';
 import type { KernelAddress, KernelRoute } from '../../../src/controller/ports.js';
 import { IpAddress } from '../../../src/net/ip-address.js';
 import { Prefix } from '../../../src/net/prefix.js';
@@ -52,5 +52,5 @@ test.each([
   ['link-local', 'fe80::1', view(LINKS, { addresses: [address('2001:db8::2', 64)] }), fine],
 ])('%s', (_, gateway, seen, expected) => {
   const config = `uplinks: {fibre: {interface: eth1, gateway: "${gateway}"}}\n`;
-  expect(lines(gateways, machine({ config, view: seen }))).toEqual(expected);
+  expect(lines(uplinkReach, machine({ config, view: seen }))).toEqual(expected);
 });

@@ -1,4 +1,4 @@
-/** Gateways of the configuration that their interface cannot reach: a mistyped address, most likely. Pure. */
+/** Gateways of configured uplinks that their interface cannot reach: a mistyped address, most likely. Pure. */
 import type { Config, UplinkConfig } from '../config/types.js';
 import type { Family, IpAddress } from '../net/ip-address.js';
 import { Prefix } from '../net/prefix.js';
@@ -6,7 +6,7 @@ import { hopsOf, linksByName } from './facts.js';
 import { familiesOf } from './policy.js';
 import type { KernelLink, KernelView } from './ports.js';
 
-export interface UnreachableGateway {
+export interface UnreachableUplinkGateway {
   uplink: string;
   family: Family;
   /** "192.168.77.1 is in no network of wan1 (10.64.1.2/24)" */
@@ -14,7 +14,7 @@ export interface UnreachableGateway {
 }
 
 /** Nothing is said of an interface without an address of the family: it is not up yet, or the cause says so. */
-export function unreachableGateways(config: Config, view: KernelView): UnreachableGateway[] {
+export function unreachableUplinkGateways(config: Config, view: KernelView): UnreachableUplinkGateway[] {
   const links = linksByName(view);
   return config.uplinks.flatMap((uplink) => {
     const link = links.get(uplink.interface);
@@ -23,7 +23,12 @@ export function unreachableGateways(config: Config, view: KernelView): Unreachab
   });
 }
 
-function unreachable(uplink: UplinkConfig, family: Family, link: KernelLink, view: KernelView): UnreachableGateway[] {
+function unreachable(
+  uplink: UplinkConfig,
+  family: Family,
+  link: KernelLink,
+  view: KernelView,
+): UnreachableUplinkGateway[] {
   const gateway = uplink.gateways[family];
   if (gateway === undefined || gateway === 'auto' || (family === 6 && gateway.isLinkLocal)) return [];
   const networks = view.addresses.filter(
