@@ -19,7 +19,7 @@ import { testId } from '../../helpers/gateway/messages.js';
 import { PlayedNode } from '../../helpers/gateway/played-node.js';
 import { connectNetns, NamedNetns } from '../../helpers/named-netns.js';
 import { until } from '../../helpers/poll.js';
-import { gatewaysConfig } from '../../unit/gateway/channel-world.js';
+import { gatewaysConfig } from '../../helpers/gateway/channel-world.js';
 
 const KEY = newKey(0);
 

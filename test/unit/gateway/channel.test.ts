@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { GatewaysConfig } from '../../../src/config/types.js';
 import { pathWriter, readPath } from '../../../src/gateway/path-file.js';
-import { ChannelWorld, metered, pathView } from './channel-world.js';
-import { nodeId } from './router-world.js';
+import { ChannelWorld, metered, pathView } from '../../helpers/gateway/channel-world.js';
+import { nodeId } from '../../helpers/gateway/router-world.js';
 
 const SECOND = 1_000_000;
 const DAY_US = 86_400 * SECOND;

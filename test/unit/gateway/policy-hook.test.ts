@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseOrder, PolicyHook } from '../../../src/gateway/router/channel/hook.js';
 import { systemClock } from '../../../src/system-clock.js';
 import { until } from '../../helpers/poll.js';
-import { ChannelWorld } from './channel-world.js';
+import { ChannelWorld } from '../../helpers/gateway/channel-world.js';
 
 let directory: string;
 let orders: string[][];

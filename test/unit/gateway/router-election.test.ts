@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Offer } from '../../../src/gateway/wire/types.js';
 import type { Family } from '../../../src/net/ip-address.js';
 import type { RouterPolicy } from '../../../src/gateway/router/types.js';
-import { familiesOf, MS, nodeId, RouterWorld, SECOND, SELF } from './router-world.js';
+import { familiesOf, MS, nodeId, RouterWorld, SECOND, SELF } from '../../helpers/gateway/router-world.js';
 
 const cost = { preference: 0, metered: false, bytesLeft: null };
 

@@ -10,7 +10,16 @@ import { nextDeadlineUs, step } from '../../../src/gateway/router/machine.js';
 import type { NodeView, RouterAction, RouterEvent } from '../../../src/gateway/router/types.js';
 import type { Message, ReasonCode, Usage } from '../../../src/gateway/wire/types.js';
 import type { Family } from '../../../src/net/ip-address.js';
-import { familiesOf, MS, nodeId, originOf, RouterWorld, SECOND, SELF, type Sent } from './router-world.js';
+import {
+  familiesOf,
+  MS,
+  nodeId,
+  originOf,
+  RouterWorld,
+  SECOND,
+  SELF,
+  type Sent,
+} from '../../helpers/gateway/router-world.js';
 
 const SETTINGS = {
   seed: Number(process.env['GATEWAY_SEED'] ?? 20261124),

@@ -1,6 +1,6 @@
 /** The rows of docs/gateway-protocol.md, section 6, one by one. */
 import { describe, expect, it } from 'vitest';
-import { MS, RouterWorld, SECOND, SELF } from './router-world.js';
+import { MS, RouterWorld, SECOND, SELF } from '../../helpers/gateway/router-world.js';
 
 const one = (): RouterWorld => new RouterWorld(['a']);
 const electing = (): RouterWorld => one().advertise('a').need([4]);

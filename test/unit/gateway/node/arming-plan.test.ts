@@ -7,7 +7,7 @@ import { renewalScript, structureScript } from '../../../../src/gateway/node/arm
 import type { DefaultRoute } from '../../../../src/gateway/node/default-routes.js';
 import { IpAddress } from '../../../../src/net/ip-address.js';
 import { Prefix } from '../../../../src/net/prefix.js';
-import { armedLease } from './lease.js';
+import { armedLease } from '../../../helpers/gateway/armed-lease.js';
 
 const OUT = { 4: 'wwan0', 6: 'wwan0' } as const;
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { judge, type Chain, type Hindrances, type Rule } from '../../../../src/gateway/node/arming/firewalls.js';
 import { passagesOf } from '../../../../src/gateway/node/arming/passages.js';
-import { armedLease } from './lease.js';
+import { armedLease } from '../../../helpers/gateway/armed-lease.js';
 
 const passages = passagesOf([armedLease('192.0.2.1')], { 4: 'wwan0' }).leases.flatMap((lease) => lease.passages);
 

@@ -1,8 +1,8 @@
 /** Leases as the node's machine hands them over. */
-import type { ArmedLease } from '../../../../src/gateway/node/types.js';
-import type { Family } from '../../../../src/net/ip-address.js';
-import { IpAddress } from '../../../../src/net/ip-address.js';
-import { Prefix } from '../../../../src/net/prefix.js';
+import type { ArmedLease } from '../../../src/gateway/node/types.js';
+import type { Family } from '../../../src/net/ip-address.js';
+import { IpAddress } from '../../../src/net/ip-address.js';
+import { Prefix } from '../../../src/net/prefix.js';
 
 export function armedLease(
   router: string,

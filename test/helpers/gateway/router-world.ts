@@ -22,7 +22,7 @@ import type {
 import { encode } from '../../../src/gateway/wire/index.js';
 import type { Lease, Message, Offer, OfferedFamily } from '../../../src/gateway/wire/types.js';
 import { IpAddress, type Family } from '../../../src/net/ip-address.js';
-import { deepFreeze } from '../engine/world.js';
+import { deepFreeze } from './freeze.js';
 
 export const MS = 1000;
 export const SECOND = 1_000_000;
