@@ -10,7 +10,7 @@ import type { SeenMessage } from '../lab/protocol-watch.js';
 import { waitForGateway } from '../lab/rescue.js';
 import { lineName } from '../lab/rescue-config.js';
 import { RescueRig, gatewayUplink } from '../lab/rescue-rig.js';
-import { newestEvent, waitForActive, waitForEvent } from '../lab/story-parts.js';
+import { newestEvent, poll, waitForActive, waitForEvent } from '../lab/story-parts.js';
 import type { StoryContext } from '../lab/story-parts.js';
 import { LabStream } from '../lab/stream.js';
 import { NODE_LAN_INTERFACE } from '../lab/topology.js';
@@ -46,15 +46,14 @@ const storyOf = ({ rig, context }: Stage): StoryContext => ({
   signal: context.signal,
 });
 
-async function until({ context }: Stage, what: string, holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + TIMEOUT_MS;
-  while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${TIMEOUT_MS} ms`);
-    await sleep(POLL_MS, undefined, context);
-  }
-}
-
-const disarmed = ({ rig, found }: Stage): boolean => rig.lab.nodes[0]?.fingerprint() === found;
+/** Until nothing of an election is left at the node. */
+const untilDisarmed = (stage: Stage): Promise<true> =>
+  poll(
+    { ...storyOf(stage), eventTimeoutMs: TIMEOUT_MS },
+    'the node was not as it was found',
+    async () => stage.rig.lab.nodes[0]?.fingerprint() === stage.found || undefined,
+    POLL_MS,
+  );
 
 async function carriedByNode(stage: Stage): Promise<void> {
   await waitForActive(storyOf(stage), NODE);
@@ -66,7 +65,7 @@ async function routerDies(stage: Stage): Promise<number> {
   await carriedByNode(stage);
   stage.rig.controller.kill('SIGKILL');
   await stage.rig.controller.exited();
-  await until(stage, 'the node disarmed', () => disarmed(stage));
+  await untilDisarmed(stage);
   const atNs = native.monotonicNs();
   const granted = stage.seen.findLast(({ message }) => message.type === 'elect' || message.type === 'renew');
   if (!granted) throw new Error('no lease was seen');
@@ -111,7 +110,7 @@ async function nodeDies(stage: Stage): Promise<{ detectMs: number; cleanMs: numb
   const fromNs = native.monotonicNs();
   rig.agent().kill('SIGKILL');
   await rig.agent().exited();
-  await until(stage, "the node's rules gone", () => disarmed(stage));
+  await untilDisarmed(stage);
   const cleanMs = Number(native.monotonicNs() - fromNs) / NS_PER_MS;
   const event = await waitForEvent(
     story,

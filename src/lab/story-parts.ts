@@ -95,12 +95,13 @@ export async function poll<T>(
   { signal, eventTimeoutMs = EVENT_TIMEOUT_MS }: StoryContext,
   missed: string,
   ask: () => Promise<T | undefined>,
+  everyMs = POLL_MS,
 ): Promise<T> {
   const deadline = performance.now() + eventTimeoutMs;
   while (performance.now() < deadline) {
     const found = await ask();
     if (found !== undefined) return found;
-    await sleep(POLL_MS, undefined, { signal });
+    await sleep(everyMs, undefined, { signal });
   }
   throw new Error(`${missed} within ${eventTimeoutMs} ms`);
 }
