@@ -143,6 +143,35 @@ describe('each check discards under its own name, and nothing dearer has been do
   });
 });
 
+/** Neither AUTH's type nor its length is what it has to be. */
+const withoutAuth = (bytes: Uint8Array): void =>
+  void bytes.fill(0xff, bytes.length - AUTH_BYTES, bytes.length - CODE_BYTES);
+
+const both =
+  (first: (bytes: Uint8Array) => void) =>
+  (bytes: Uint8Array): void => {
+    first(bytes);
+    withoutAuth(bytes);
+  };
+
+/** Step 8 of section 4.2 may be looked at with the header, as far as it is about AUTH's form: after 3 and before 4. */
+describe('a message that does not end in AUTH', () => {
+  test.each<[DiscardReason, string, Sent, Partial<CheckContext>?]>([
+    ['ttl', 'comes from beyond a router', { change: withoutAuth, arrival: { hopLimit: 254 } }],
+    ['size', 'was cut off', { change: withoutAuth, arrival: { truncated: true } }],
+    ['magic', 'has another magic', { change: both(withByte(0, 0)) }],
+    ['version', 'is of version 2', { change: both(withByte(2, 2)) }],
+    ['type', 'is of type 200', { change: both(withByte(3, 200)) }],
+    ['key', 'nothing else wrong', { change: withoutAuth }],
+    ['key', 'is what a router sends, to a router', { change: withoutAuth, message: elect }],
+    ['key', 'has its own id', { change: withoutAuth, header: { sender: SELF } }],
+    ['key', 'another receiver', { change: withoutAuth, header: { receiver: testId('another') } }],
+    ['key', 'is one too many', { change: withoutAuth }, { takesRate: () => false }],
+  ])('is discarded (%s): %s', (reason, _what, sent, changes) => {
+    expect(run(sent, changes)).toEqual({ verdict: { kind: 'discard', reason }, asked: [] });
+  });
+});
+
 test('every check but the one of the machines is among those', () => {
   expect([...new Set(rows.map(([reason]) => reason))]).toEqual(DISCARD_REASONS.filter((reason) => reason !== 'echo'));
 });
