@@ -109,8 +109,9 @@ class Link implements OpenGatewayLink {
   }
 
   send({ pairing: name, to, order, message }: OutgoingMessage): void {
-    // A file that was removed ends a lease, too, and the node is told: with the key that nothing else is said with any more.
-    const parting = message.type === 'release' ? this.#keyring.parting(name) : undefined;
+    // A file that was removed ends a lease, too, and the peer is told: with the key that nothing else is said with any more.
+    const isFarewell = message.type === 'release' || message.type === 'withdraw';
+    const parting = isFarewell ? this.#keyring.parting(name) : undefined;
     const sending = this.#keyring.sending(name) ?? parting;
     if (!sending) {
       // Revoked while the message was being made.

@@ -282,11 +282,13 @@ describe('an agent', () => {
     expect((await heard('withdraw')).message.reason.code).toBe('backhaul');
   });
 
-  test('hears at once of a pairing that is removed: its lease ends', async () => {
+  test('hears at once of a pairing that is removed: its lease ends, and the router is told so', async () => {
     new AgentProcess();
     await elect();
+    const before = router.received.length;
     const left = await runProcess(['gateway', 'leave', 'home', '--config', configFile()]);
     expect(left.code).toBe(0);
+    expect((await heard('withdraw', before)).message).toMatchObject({ reason: { code: 'owner' }, lease: { number: 1n } });
     await until(() => world.snapshot() === found, { what: 'the machine as it was found' });
     await until(() => status()?.state === 'unpaired', { what: 'the status' });
   });

@@ -9,7 +9,7 @@ import { answer, reconcile, takeApplied } from './arming.js';
 import { endExpired, endHindered } from './leases.js';
 import { NEW_PAIRING, type NodeState, type PairingState } from './state.js';
 import { takeMessage } from './requests.js';
-import { change, changeLease, changePairing, record, type Work } from './work.js';
+import { change, changeLease, changePairing, record, send, wireLease, type Work } from './work.js';
 
 export interface StepResult {
   state: NodeState;
@@ -55,14 +55,21 @@ function take(work: Work, event: NodeEvent): void {
 }
 
 function takePairings(work: Work, names: readonly string[]): void {
-  for (const [name, { lease }] of work.state.pairings) {
-    if (lease && !names.includes(name)) record(work, name, 'withdrawn', 'the pairing was removed');
-  }
+  for (const name of work.state.pairings.keys()) if (!names.includes(name)) part(work, name);
   const kept = names.map((name): [string, PairingState] => [
     name,
     work.state.pairings.get(name) ?? { ...NEW_PAIRING, advertiseAtUs: work.nowUs },
   ]);
   change(work, { pairings: new Map(kept) });
+}
+
+/** Said once, as a router does when it revokes a key: the shell has this one no longer than until its next change. */
+function part(work: Work, name: string): void {
+  const lease = work.state.pairings.get(name)?.lease ?? null;
+  const reason = { code: 'owner', text: 'the pairing was removed' } as const;
+  const ended = lease && { ...wireLease(lease, work.nowUs), leftMs: 0 };
+  if (ended || work.state.offering) send(work, name, null, { type: 'withdraw', reason, ...(ended && { lease: ended }) });
+  if (lease) record(work, name, 'withdrawn', reason.text);
 }
 
 /** Counters of a lease that is just being disarmed come last of all, and belong into RELEASED. */

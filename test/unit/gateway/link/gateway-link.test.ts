@@ -242,6 +242,19 @@ test('a pairing that has just ended is released with the key that it had, and to
   expect(peek(bytes)).toMatchObject({ type: 'release', receiver: NODE });
 });
 
+test('a pairing that a node has just ended is withdrawn from with the key that it had, and nothing else is offered', () => {
+  let list: Pairing[] = [{ name: 'home', peer: SELF, keys: [KEY], approved: true }];
+  const { link, live } = setUp({ role: 'node', self: NODE, pairings: () => list });
+  link.setInterfaces([LAN]);
+  link.send({ pairing: 'home', to: null, order: 1n, message: advertise });
+  list = [];
+  link.send({ pairing: 'home', to: null, order: 2n, message: advertise });
+  const reason = { code: 'owner', text: '' } as const;
+  link.send({ pairing: 'home', to: null, order: 3n, message: { type: 'withdraw', reason } });
+  expect(live(6).sent.map(({ bytes }) => peek(bytes))).toMatchObject([{ type: 'advertise' }, { type: 'withdraw' }]);
+  expect(authenticate(live(6).sent[1]!.bytes, KEY)).toBe(true);
+});
+
 test('after the end nothing is open, nothing waits and nothing comes', () => {
   const { clock, link, refused, received, sockets, live } = setUp();
   link.setInterfaces([LAN]);

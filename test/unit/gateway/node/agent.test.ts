@@ -281,11 +281,25 @@ describe('an elected agent', () => {
     expect(rig.applying.at(-1)!.leases).toEqual([]);
   });
 
-  it('disarms when its pairing is removed', async () => {
+  it('withdraws and disarms when its pairing is removed, and then says nothing more', async () => {
     const rig = await elected();
     rig.setPairings([]);
     await settled();
+    expect(rig.said('withdraw')).toMatchObject([
+      { pairing: 'home', to: null, message: { reason: { code: 'owner' }, lease: { number: 1n, leftMs: 0 } } },
+    ]);
     expect(rig.applying.at(-1)!.leases).toEqual([]);
+    const said = rig.sent.length;
+    await rig.applied();
+    await rig.pass(5 * SECOND_US);
+    expect(rig.sent).toHaveLength(said);
+  });
+
+  it('takes its offer back when a pairing is removed that has not elected it', async () => {
+    const rig = await new AgentRig().start();
+    rig.setPairings([]);
+    expect(rig.said('withdraw')).toMatchObject([{ pairing: 'home', message: { reason: { code: 'owner' } } }]);
+    expect(rig.said('withdraw')[0]!.message.lease).toBeUndefined();
   });
 
   it('withdraws and disarms when it is stopped, then is silent', async () => {
