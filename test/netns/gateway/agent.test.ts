@@ -288,7 +288,10 @@ describe('an agent', () => {
     const before = router.received.length;
     const left = await runProcess(['gateway', 'leave', 'home', '--config', configFile()]);
     expect(left.code).toBe(0);
-    expect((await heard('withdraw', before)).message).toMatchObject({ reason: { code: 'owner' }, lease: { number: 1n } });
+    expect((await heard('withdraw', before)).message).toMatchObject({
+      reason: { code: 'owner' },
+      lease: { number: 1n },
+    });
     await until(() => world.snapshot() === found, { what: 'the machine as it was found' });
     await until(() => status()?.state === 'unpaired', { what: 'the status' });
   });

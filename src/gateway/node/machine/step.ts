@@ -68,7 +68,8 @@ function part(work: Work, name: string): void {
   const lease = work.state.pairings.get(name)?.lease ?? null;
   const reason = { code: 'owner', text: 'the pairing was removed' } as const;
   const ended = lease && { ...wireLease(lease, work.nowUs), leftMs: 0 };
-  if (ended || work.state.offering) send(work, name, null, { type: 'withdraw', reason, ...(ended && { lease: ended }) });
+  if (ended || work.state.offering)
+    send(work, name, null, { type: 'withdraw', reason, ...(ended && { lease: ended }) });
   if (lease) record(work, name, 'withdrawn', reason.text);
 }
 
