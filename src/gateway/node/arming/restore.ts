@@ -57,9 +57,10 @@ interface Match {
 
 /** Switches that were turned on, from the rules that close them to others (`closedTo` of ruleset.ts): the journal is lost. */
 async function openedByTable(): Promise<SysctlChange[]> {
-  const rules = (await listNft(`list chain ${TABLE} forward`)).flatMap(({ rule }) => {
-    const { expr = [] } = (rule ?? {}) as { expr?: Record<string, unknown>[] };
-    return expr.some((part) => 'drop' in part)
+  // Of the whole table: somebody may have deleted the chain.
+  const rules = (await listNft(`list table ${TABLE}`)).flatMap(({ rule }) => {
+    const { chain, expr = [] } = (rule ?? {}) as { chain?: string; expr?: Record<string, unknown>[] };
+    return chain === 'forward' && expr.some((part) => 'drop' in part)
       ? [expr.flatMap((part) => (part['match'] as Match | undefined) ?? [])]
       : [];
   });
