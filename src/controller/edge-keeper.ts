@@ -20,14 +20,37 @@ export class EdgeKeeper {
   #failure: string | null = null;
   /** Not before the first time: an earlier run may have left some. */
   #known = false;
+  /** Why no edge could be made; null: nothing is known to be in the way. */
+  #obstacle: string | null = null;
+  #tried = false;
 
   constructor(edges: GatewayEdges) {
     this.#edges = edges;
   }
 
+  /** Why a node that is elected now could not be used; null: it could, as far as is known. */
+  get hindrance(): string | null {
+    return this.#failure ?? this.#obstacle;
+  }
+
+  /** Before the first edge is wanted, for then it would be too late: until it has gone well once. @returns problems */
+  async rehearse(): Promise<readonly string[]> {
+    if (this.#tried) return [];
+    try {
+      this.#obstacle = await this.#edges.obstacle();
+    } catch (error) {
+      this.#obstacle = messageOf(error);
+    }
+    this.#tried = this.#obstacle === null;
+    return this.#obstacle === null ? [] : [this.#obstacle];
+  }
+
   /** Makes those that are missing, beside those that are there. @returns what could not be done */
   async make(wanted: readonly GatewayEdge[]): Promise<readonly string[]> {
-    if (this.#known && wanted.length + this.#placed.size === 0) return [];
+    if (this.#known && wanted.length + this.#placed.size === 0) {
+      this.#failure = null;
+      return [];
+    }
     const missing = wanted.filter((edge) => !this.#placed.has(keyOf(edge)));
     const begun = missing.map((edge) => this.#making.get(keyOf(edge))?.work);
     if (begun.length > 0 && begun.every((work) => work !== undefined)) return (await Promise.all(begun)).flat();
@@ -56,6 +79,7 @@ export class EdgeKeeper {
     for (const key of edges.keys()) this.#making.delete(key);
     this.#failure = problems[0] ?? null;
     this.#known ||= this.#failure === null;
+    this.#tried &&= this.#failure === null;
     if (this.#failure === null) this.#placed = edges;
     return problems;
   }

@@ -87,6 +87,8 @@ export class GatewayDesk {
   #programmed = 0;
   readonly #startedUs: number;
   readonly #worked = new Set<Family>();
+  /** Why nobody is to be elected now; null: nothing. */
+  #hindrance: string | null = null;
   /** Traffic waits for an election. */
   #urgent = false;
   #cancelTimer: (() => void) | null = null;
@@ -187,6 +189,7 @@ export class GatewayDesk {
     return {
       config: gateways,
       ...gatewayNeed(inputs),
+      hindrance: this.#hindrance,
       links: gateways.interfaces.flatMap((ifname) => {
         const link = links.get(ifname);
         return link ? [{ ifindex: link.ifindex, ifname }] : [];
@@ -197,8 +200,8 @@ export class GatewayDesk {
     };
   }
 
-  #tellUrgent({ active }: GatewayIntent): void {
-    const urgent = waitsForNode(active, this.#inputs()) && this.channel.peers().length > 0;
+  #tellUrgent({ active, hindrance }: GatewayIntent): void {
+    const urgent = hindrance === null && waitsForNode(active, this.#inputs()) && this.channel.peers().length > 0;
     if (urgent === this.#urgent) return;
     this.#urgent = urgent;
     this.#host.onUrgent(this.#clock.nowUs() + (urgent ? URGENT_US : ROUTING_US));
@@ -245,9 +248,28 @@ export class GatewayDesk {
 
   /** Before anything is sent to the nodes of `config`. @returns problems */
   async makeEdges(config: Config): Promise<readonly string[]> {
-    const problems = await this.#edges?.make([...gatewayEdges(config), ...this.candidates()]);
-    if (!this.#closed) this.#host.onEdges();
-    return problems ?? [];
+    const edges = this.#edges;
+    if (!edges) return [];
+    const problems = await Promise.all([
+      this.#needsRules() ? edges.rehearse() : [],
+      edges.make([...gatewayEdges(config), ...this.candidates()]),
+    ]);
+    if (!this.#closed) {
+      this.#host.onEdges();
+      this.#noteHindrance(edges.hindrance);
+    }
+    return problems.flat();
+  }
+
+  #needsRules(): boolean {
+    const { gateways, mode } = this.#host.configured();
+    return mode === 'active' && gateways?.wayBack === 'router';
+  }
+
+  #noteHindrance(hindrance: string | null): void {
+    if (hindrance === this.#hindrance) return;
+    this.#hindrance = hindrance;
+    this.follow();
   }
 
   /** Of nodes that may be elected next: made before they are needed. */

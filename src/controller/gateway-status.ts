@@ -7,7 +7,13 @@ export interface GatewaysStatus {
   enabled: boolean;
   /** This machine's id, 32 hex digits. */
   id: string;
-  need: { active: Family[]; standby: Family[]; cause: string };
+  need: {
+    active: Family[];
+    standby: Family[];
+    cause: string;
+    /** Why this router could use no node now, and elects none; null: nothing is known to be in the way. */
+    hindrance: string | null;
+  };
   gateways: GatewayStatus[];
   /** Nodes that advertise here without a pairing; they are never elected. */
   unpaired: { id: string; name: string | null; interface: string; address: string; lastHeardMs: number }[];
@@ -19,7 +25,7 @@ export interface GatewaysStatus {
 export const NO_GATEWAYS: GatewaysStatus = {
   enabled: false,
   id: '',
-  need: { active: [], standby: [], cause: '' },
+  need: { active: [], standby: [], cause: '', hindrance: null },
   gateways: [],
   unpaired: [],
   discarded: {},

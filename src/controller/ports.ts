@@ -408,6 +408,8 @@ export interface GatewayIntent {
   standby: Family[];
   /** For people: "IPv4: fibre down (no carrier)". */
   cause: string;
+  /** Why this router is not able to send anything to a node: none is elected meanwhile; null: it is, as far as is known. */
+  hindrance: string | null;
   /** Interfaces of `config.interfaces` that exist. */
   links: { ifindex: number; ifname: string }[];
   /** What nodes are to forward for: this router's own addresses on their links, and clients that they answer straight. */
@@ -472,6 +474,8 @@ export interface GatewayEdge {
 /** nftables and sysctls of the router that elected nodes need; a reconciler like the other writers. */
 export interface GatewayEdges {
   apply(edges: readonly GatewayEdge[]): Promise<FibReport>;
+  /** Tries whether rules can be written at all, and leaves none. @returns why not (nft is missing); null: they can */
+  obstacle(): Promise<string | null>;
   /** Puts back what was found, unless `keep`. */
   close(options: { keep: boolean }): Promise<void>;
 }

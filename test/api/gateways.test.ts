@@ -7,7 +7,7 @@ const makeApi = useApi();
 const off = {
   enabled: false,
   id: '',
-  need: { active: [], standby: [], cause: '' },
+  need: { active: [], standby: [], cause: '', hindrance: null },
   gateways: [],
   unpaired: [],
   discarded: {},
@@ -18,7 +18,7 @@ test('the list says what is needed, who is elected and why, and whom nobody know
   const list = (await app.inject('/v1/gateways')).json();
   expect(list).toMatchObject({
     enabled: true,
-    need: { active: [4, 6], standby: [], cause: 'IPv4: fibre down (no carrier)' },
+    need: { active: [4, 6], standby: [], cause: 'IPv4: fibre down (no carrier)', hindrance: null },
     gateways: [
       { name: 'phone', state: 'elected', uplink: 'gw-phone', rank: 1, lease: { role: 'active', leftMs: 12_800 } },
       { name: 'laptop', state: 'resting', keyIds: ['1112131415161718', '2122232425262728'], restMs: 2000 },

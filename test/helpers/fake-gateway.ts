@@ -53,8 +53,9 @@ export class FakeGatewayChannel implements GatewayChannel {
     if (this.obliging) this.#oblige(intent);
   }
 
-  #oblige({ active, standby, idle }: GatewayIntent): void {
+  #oblige({ active, standby, idle, hindrance }: GatewayIntent): void {
     const [node] = this.current;
+    if (!node && hindrance !== null) return;
     const role = active.length > 0 ? 'active' : 'standby';
     if (active.length + standby.length > 0) {
       if (!node || node.role !== role || node.leaving) this.become([{ ...this.node, role }]);
@@ -119,12 +120,16 @@ export class FakeEdges implements GatewayEdges {
   /** Answers wait for `answer`. */
   held = false;
   problems: string[] = [];
+  inTheWay: string | null = null;
   closed: { keep: boolean } | null = null;
 
   apply(edges: readonly GatewayEdge[]): Promise<FibReport> {
     this.applied.push(edges);
     const report = { writes: 1, problems: this.problems };
     return this.held ? new Promise((resolve) => this.waiting.push(() => resolve(report))) : Promise.resolve(report);
+  }
+  obstacle(): Promise<string | null> {
+    return Promise.resolve(this.inTheWay);
   }
   answer(): void {
     for (const answer of this.waiting.splice(0)) answer();

@@ -62,7 +62,7 @@ export function fakeGateways(): GatewaysStatus {
   return {
     enabled: true,
     id: FAKE_ROUTER_ID,
-    need: { active: [4, 6], standby: [], cause: 'IPv4: fibre down (no carrier)' },
+    need: { active: [4, 6], standby: [], cause: 'IPv4: fibre down (no carrier)', hindrance: null },
     gateways: [
       fakeGateway(),
       fakeGateway({

@@ -71,7 +71,7 @@ describe('the list of gateway nodes', () => {
   });
 
   test('says so when nothing is needed, nobody is paired, or the whole of it is off', () => {
-    const need = { active: [], standby: [], cause: '' };
+    const need = { active: [], standby: [], cause: '', hindrance: null };
     expect(renderGateways(present({ gateways: [], unpaired: [], discarded: { ttl: 0 }, need }), plain)).toEqual([
       'no gateway node is needed now',
       '',
@@ -79,6 +79,17 @@ describe('the list of gateway nodes', () => {
     ]);
     expect(renderGateways(present({ need: { ...need, standby: [6] } }), plain)[0]).toBe(
       'a gateway node is kept warm for IPv6',
+    );
+    expect(
+      renderGateways(
+        present({ need: { ...need, active: [4], cause: 'no carrier', hindrance: 'nft is missing' } }),
+        plain,
+      ),
+    ).toEqual(
+      expect.arrayContaining([
+        '! a gateway node is needed for IPv4: no carrier',
+        '! none is elected, for this router could not use it: nft is missing',
+      ]),
     );
     expect(renderGateways(present({ enabled: false }), plain)).toEqual([
       'gateway nodes are not used: the configuration has no "gateways" section',

@@ -117,6 +117,9 @@ export const GatewayListSchema = Type.Object(
         active: Type.Array(FamilySchema, { description: 'no configured uplink works' }),
         standby: Type.Array(FamilySchema, { description: 'a node is to be kept warm' }),
         cause: Type.String(),
+        hindrance: nullable(Type.String(), {
+          description: 'why this router could use no node now, and elects none; null: nothing is in the way',
+        }),
       },
       closed,
     ),
@@ -150,7 +153,12 @@ export function presentGateways(status: GatewaysStatus, clock: ApiClock): Gatewa
   return {
     enabled,
     id,
-    need: { active: [...need.active], standby: [...need.standby], cause: need.cause },
+    need: {
+      active: [...need.active],
+      standby: [...need.standby],
+      cause: need.cause,
+      hindrance: need.hindrance,
+    },
     gateways: status.gateways.map((gateway) => presentGateway(gateway, clock)),
     unpaired: status.unpaired.map((node) => ({
       id: node.id,

@@ -21,6 +21,7 @@ export function renderGateways(list: GatewayListResource, options: ViewOptions):
   const { gateways } = list;
   return [
     ...wrap(needLine(list), options.width),
+    ...hindranceLines(list).flatMap((line) => wrap(line, options.width)),
     '',
     ...(gateways.length === 0 ? ['no node is paired: detour gateways pair NAME'] : table(gateways, options)),
     ...section(gateways.map(whyLine), options),
@@ -35,6 +36,9 @@ function needLine({ need }: GatewayListResource): string {
   if (need.standby.length > 0) return `a gateway node is kept warm for ${names(need.standby)}`;
   return 'no gateway node is needed now';
 }
+
+const hindranceLines = ({ need: { hindrance } }: GatewayListResource): string[] =>
+  hindrance === null ? [] : [`! none is elected, for this router could not use it: ${hindrance}`];
 
 /** Lines after an empty one; nothing if there are none. */
 const section = (lines: readonly string[], { width }: ViewOptions): string[] =>

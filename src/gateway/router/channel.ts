@@ -126,11 +126,9 @@ class Channel implements GatewayChannel {
     this.#link.setInterfaces(intent.links);
     this.#configure(intent);
     for (const pairing of new Set(intent.measured.map(({ node }) => node))) this.#measure(intent, pairing);
-    const { active, standby, cause } = intent;
-    const before = this.#state.need;
-    if (before === null || textOf(before) !== textOf({ active, standby, cause })) {
-      this.#dispatch({ type: 'need', need: { active: [...active], standby: [...standby], cause } });
-    }
+    const { active, standby, cause, hindrance } = intent;
+    const need = { active: [...active], standby: [...standby], cause, ...(hindrance !== null && { hindrance }) };
+    if (textOf(this.#state.need) !== textOf(need)) this.#dispatch({ type: 'need', need });
     for (const pairing of intent.idle) {
       if (this.#state.nodes.get(pairing)?.state === 'leaving') this.#dispatch({ type: 'left', pairing });
     }

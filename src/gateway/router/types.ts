@@ -35,6 +35,8 @@ export interface Need {
   /** Families for which a node shall be kept warm; empty with `standby: cold`. */
   standby: Family[];
   cause: string;
+  /** Why this router could not use another node now: nobody is elected, whoever is keeps its lease. Absent: nothing. */
+  hindrance?: string;
 }
 
 /** The path through an elected node, as the router's own probes find it. */

@@ -6,7 +6,7 @@ import { NftError, runNft } from '../../nft.js';
 import { Inside, type LookedAt } from './inside.js';
 import { installedMarks } from './installed.js';
 import { Redirects } from './redirects.js';
-import { edgeRuleset, REMOVAL, type Ruleset } from './ruleset.js';
+import { edgeRuleset, REMOVAL, TRIAL, type Ruleset } from './ruleset.js';
 
 export { EDGE_TABLE } from './ruleset.js';
 
@@ -52,6 +52,15 @@ class Edges implements GatewayEdges {
     return done;
   }
 
+  async obstacle(): Promise<string | null> {
+    try {
+      await runNft(TRIAL);
+      return null;
+    } catch (error) {
+      return failureText(error);
+    }
+  }
+
   /** `keep`: rules and settings stay for the next run, and with them what clients have under way. */
   async close({ keep }: { keep: boolean }): Promise<void> {
     if (!keep) await this.apply([]);
@@ -68,7 +77,7 @@ class Edges implements GatewayEdges {
       return { writes: writes + (await this.#applyTable(edges)), problems };
     } catch (error) {
       this.#known = null;
-      problems.push(`nft table of gateway nodes: ${messageOf(error)}`);
+      problems.push(failureText(error));
       return { writes, problems };
     }
   }
@@ -109,6 +118,8 @@ class Edges implements GatewayEdges {
     this.#seenAtMs = this.#nowMs();
   }
 }
+
+const failureText = (error: unknown): string => `nft table of gateway nodes: ${messageOf(error)}`;
 
 /** Within quotes nft takes a quote, a backslash and an asterisk for something else. */
 const isPlainName = (ifname: string): boolean => !/["\\*]/.test(ifname);

@@ -67,6 +67,9 @@ export function edgeRuleset(edges: readonly GatewayEdge[], inside: NetworksBehin
 /** Also where there is no such table. */
 export const REMOVAL = `add table ${EDGE_TABLE}\ndelete table ${EDGE_TABLE}\n`;
 
+/** One transaction that leaves nothing, beside the table that an earlier run may have left. */
+export const TRIAL = 'add table inet detour-trial\ndelete table inet detour-trial\n';
+
 function zoneRule(key: string, inside: NetworksBehind): string {
   const family: Family = key.startsWith('4') ? 4 : 6;
   const ifname = key.slice(2);

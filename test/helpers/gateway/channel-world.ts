@@ -159,6 +159,7 @@ export class ChannelWorld {
       active,
       standby: [],
       cause: 'fibre down',
+      hindrance: null,
       links: [{ ifindex: 3, ifname: 'lan0' }],
       clients: [],
       measured: [],

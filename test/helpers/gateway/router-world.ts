@@ -216,6 +216,10 @@ export class RouterWorld {
     return this.send({ type: 'need', need: { active, standby, cause } satisfies Need });
   }
 
+  hindered(active: Family[], hindrance: string): this {
+    return this.send({ type: 'need', need: { active, standby: [], cause: 'fibre down', hindrance } });
+  }
+
   measure(name: string, state: MeasuredPath['state'], families: readonly Family[] = [4, 6]): this {
     const paths = families.map((family) => ({ family, state, lossPercent: null, rttUs: null, detail: 'probes' }));
     return this.send({ type: 'measured', pairing: name, paths });

@@ -64,7 +64,16 @@ function openRouter(): Router {
   channel.onRecord((record) => record.kind === 'gateway' && records.push(record));
   closers.push(() => channel.close({ keep: true }));
   const links = [{ ifname: 'lan0', ifindex: router.ifindexOf('lan0') }];
-  const rest = { config, standby: [], cause: 'fibre down', links, clients: [], measured: [], idle: [] };
+  const rest = {
+    config,
+    standby: [],
+    cause: 'fibre down',
+    hindrance: null,
+    links,
+    clients: [],
+    measured: [],
+    idle: [],
+  };
   return { channel, records, apply: (active, change = {}) => channel.apply({ ...rest, active, ...change }) };
 }
 

@@ -50,6 +50,28 @@ afterEach(async () => {
 });
 afterAll(() => lab?.remove());
 
+describe('obstacle', () => {
+  it('is none where rules can be written, and trying leaves nothing and touches nothing', async () => {
+    const edges = open();
+    await edges.apply([edge(4)]);
+    const before = nft('list', 'ruleset');
+    expect(await edges.obstacle()).toBeNull();
+    expect(nft('list', 'ruleset')).toBe(before);
+  });
+
+  it('is that nft is missing, with what to do about it', async () => {
+    const { PATH } = process.env;
+    process.env['PATH'] = stateDirectory;
+    try {
+      expect(await open().obstacle()).toMatch(
+        /: the program nft is missing: install nftables \(apt install nftables\)$/,
+      );
+    } finally {
+      process.env['PATH'] = PATH;
+    }
+  });
+});
+
 describe('apply', () => {
   it('writes once, and nothing the second time; then takes everything back', async () => {
     const edges = open();

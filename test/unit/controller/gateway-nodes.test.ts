@@ -300,6 +300,27 @@ describe('what the router needs for a node', () => {
     expect(lastIntent.paths.map(({ uplink }) => uplink)).toEqual(['fibre']);
   });
 
+  it('is tried before anybody is elected: nobody is while it cannot be had, and the reason is told', async () => {
+    edges.inTheWay = 'nft is missing';
+    await started();
+    expect(controller.problems).toEqual(['nft is missing']);
+    cut();
+    expect(channel.intent).toMatchObject({ active: [4], hindrance: 'nft is missing' });
+    expect(names()).toEqual(['fibre']);
+    edges.inTheWay = null;
+    await until(() => names().includes('gw-phone'), { what: 'the election, once nft is there' });
+    await until(() => controller.problems.length === 0, { what: 'no problem any more' });
+    expect(channel.intent.hindrance).toBeNull();
+  });
+
+  it('is not tried where nodes answer clients straight', async () => {
+    edges.inTheWay = 'nft is missing';
+    await started(config(', way_back: direct'));
+    cut();
+    expect(channel.intent).toMatchObject({ active: [4], hindrance: null });
+    expect(names()).toContain('gw-phone');
+  });
+
   it('keeps the path out of use where it cannot be had, and says so', async () => {
     await started();
     edges.problems = ['nft: Operation not supported'];

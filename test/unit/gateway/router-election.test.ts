@@ -462,6 +462,21 @@ describe('a pairing', () => {
   });
 });
 
+describe('a router that could not use a node now', () => {
+  it('elects nobody, also not by hand, says why, and elects when that is over', () => {
+    const world = new RouterWorld(['a']).hindered([4], 'nft is missing').advertise('a');
+    world.send({ type: 'operator', what: 'elect', pairing: 'a', by: 'a person' });
+    expect(world.view('a')).toMatchObject({ state: 'offered', rank: 1, why: 'not elected: nft is missing' });
+    expect(world.need([4]).stateOf('a')).toBe('electing');
+  });
+
+  it('keeps whom it has elected, and takes nobody else in its place', () => {
+    const world = new RouterWorld(['b', 'a'], { maximumElected: 2 });
+    world.elect('b').hindered([4], 'nft is missing').advertise('a');
+    expect([world.stateOf('b'), world.stateOf('a')]).toEqual(['elected', 'offered']);
+  });
+});
+
 describe('a node on several links', () => {
   it('is believed on one of them, until that is silent for two intervals', () => {
     const world = new RouterWorld(['a']).need([]).advertise('a');

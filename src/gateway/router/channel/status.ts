@@ -31,8 +31,13 @@ export function gatewaysStatus(inputs: StatusInputs): GatewaysStatus {
     enabled: true,
     id: inputs.self,
     need: need
-      ? { active: [...need.active], standby: [...need.standby], cause: need.cause }
-      : { active: [], standby: [], cause: 'not known yet' },
+      ? {
+          active: [...need.active],
+          standby: [...need.standby],
+          cause: need.cause,
+          hindrance: need.hindrance ?? null,
+        }
+      : { active: [], standby: [], cause: 'not known yet', hindrance: null },
     gateways: inputs.views.map((view) => gatewayStatus(inputs, view, pairings.get(view.pairing))),
     unpaired: inputs.strangers.map(({ id, name, origin, lastSeenUs }) => ({
       id,

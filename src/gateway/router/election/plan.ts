@@ -1,6 +1,6 @@
 /** Which nodes are wanted, and as what: docs/gateway-protocol.md, sections 6.1 and 6.2. Pure. */
 import type { Family } from '../../../net/ip-address.js';
-import { activeFamilies, unique, type NodeEntry, type RouterState, type Terms } from '../machine/state.js';
+import { activeFamilies, isHolding, unique, type NodeEntry, type RouterState, type Terms } from '../machine/state.js';
 import { FLAP_WINDOW_US } from '../machine/timers.js';
 import type { Need } from '../types.js';
 import { compareBy, criteriaOf, difference, type Criterion } from './compare.js';
@@ -47,7 +47,7 @@ const isIncumbent = ({ state }: NodeEntry): boolean => state === 'electing' || s
 export function planElection(state: RouterState, need: Need, nowUs: number): Plan {
   const criteria = criteriaOf(state);
   const context: Context = { state, need, needed: neededFamilies(need), criteria, nowUs, ahead: new Set() };
-  const ranked = isAnythingWanted(state, need) ? rank(state, criteria) : [];
+  const ranked = isAnythingWanted(state, need) ? rank(state, criteria).filter((entry) => isPossible(need, entry)) : [];
   const chosen = holdOn(context, ranked, pickBest(context, ranked));
   const owners = new Map(context.needed.map((family) => [family, ownerOf(context, chosen, family)] as const));
   const retained = [...state.nodes.values()].filter((entry) => isRetained(context, chosen, owners, entry));
@@ -56,6 +56,8 @@ export function planElection(state: RouterState, need: Need, nowUs: number): Pla
   );
   return { need, wishes, chosen, ahead: context.ahead };
 }
+
+const isPossible = ({ hindrance }: Need, entry: NodeEntry): boolean => hindrance === undefined || isHolding(entry);
 
 function isAnythingWanted({ nodes }: RouterState, need: Need): boolean {
   if (need.active.length + need.standby.length > 0) return true;

@@ -72,6 +72,7 @@ function whyThere(
   const found = before && difference(criteria, entry, before);
   const position = found ? `behind ${before.pairing}: ${found.criterion.why}` : `the best of ${ranked.length}`;
   if (isHolding(entry)) return `${entry.state} as ${entry.lease?.terms.role ?? 'standby'}; ${position}`;
+  if (state.need?.hindrance !== undefined) return `not elected: ${state.need.hindrance}`;
   if (entry.betterSinceUs !== null) {
     const leftUs = entry.betterSinceUs + state.policy.switchAfterUs - nowUs;
     return `${position}; takes over in ${Math.max(0, Math.ceil(leftUs / US_PER_SECOND))} s if it stays so`;
