@@ -56,6 +56,7 @@ export class AgentRig {
   waysOut: Partial<Record<Family, string>> = { 4: 'cell', 6: 'cell' };
   gateways: IpAddress[] = [];
   power: Power = { batteryPercent: null, charging: false };
+  lacking: string | null = null;
   usage = new Map<string, Usage>();
   pairings: Pairing[] = [pairingWith('home', [testKey('a')], ROUTER)];
   upstream: MachineId[] = [];
@@ -91,7 +92,7 @@ export class AgentRig {
     };
     this.agent = new NodeAgent(options, {
       clock: this.clock,
-      machine: { interfaces: () => this.interfaces, power: () => this.power },
+      machine: { interfaces: () => this.interfaces, power: () => this.power, lacks: () => this.lacking },
       backhaul: {
         paths: () => this.backhaul,
         interfaces: () => this.waysOut,

@@ -4,9 +4,9 @@
  *     router [r0] ----------- [lan.7] node [wan] ----------- [f0] far        (ArmingWorld)
  *     LinkRig                 detour gateway run
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentStatus } from '../../../src/gateway/node/agent/index.js';
@@ -280,6 +280,19 @@ describe('an agent', () => {
     expect(offer.message.families.map(({ family }) => family)).toEqual([4]);
     world.far.ip('link set f0 down');
     expect((await heard('withdraw')).message.reason.code).toBe('backhaul');
+  });
+
+  test('offers nothing without nft, and offers once that is installed', async () => {
+    const programs = join(world.stateDirectory, 'bin');
+    mkdirSync(programs);
+    const agent = new AgentProcess(['env', `PATH=${programs}`]);
+    await until(() => agent.log.includes(' warn nothing is offered: the program nft is missing: install nftables'), {
+      what: 'the warning',
+    });
+    expect(router.received.filter(({ message }) => message.type === 'advertise')).toEqual([]);
+    const nft = execFileSync('sh', ['-c', 'command -v nft'], { encoding: 'utf8' }).trim();
+    symlinkSync(nft, join(programs, 'nft'));
+    await heard('advertise');
   });
 
   test('hears at once of a pairing that is removed: its lease ends, and the router is told so', async () => {

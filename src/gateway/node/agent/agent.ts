@@ -238,7 +238,10 @@ export class NodeAgent {
     const key = obstacle?.code ?? `${families} ${where}`;
     if (key === this.#told) return;
     this.#told = key;
-    this.#ports.log('info', obstacle ? `nothing is offered: ${obstacle.text}` : `offering ${families} on ${where}`);
+    if (obstacle === null) return this.#ports.log('info', `offering ${families} on ${where}`);
+    // All others come and go by themselves; this one waits for a person.
+    const level = obstacle.code === 'arming-failed' ? 'warn' : 'info';
+    this.#ports.log(level, `nothing is offered: ${obstacle.text}`);
   }
 
   // ---------------------------------------------------------------- actions

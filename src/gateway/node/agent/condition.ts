@@ -15,6 +15,8 @@ export interface Circumstances {
   interfaces: readonly LocalInterface[];
   /** Why there are none; null: there are. */
   interfaceProblem: string | null;
+  /** What this machine lacks to forward for anybody; null: nothing. */
+  lacking: string | null;
   backhaul: readonly Backhaul[];
   /** Families whose way out was good when it was last judged, although it may be another by now. */
   proved: ReadonlySet<Family>;
@@ -48,7 +50,8 @@ export function conditionOf(now: Circumstances): NodeCondition {
 
 /** null: an offer may be made. */
 function obstacleOf(now: Circumstances): Reason | null {
-  const { config, interfaceProblem, backhaul, power, bytesLeft } = now;
+  const { config, interfaceProblem, lacking, backhaul, power, bytesLeft } = now;
+  if (lacking !== null) return { code: 'arming-failed', text: lacking };
   if (interfaceProblem !== null) return { code: 'nothing-offered', text: interfaceProblem };
   if (!backhaul.some((path) => works(path, now))) return backhaulObstacle(now);
   const { batteryPercent, charging } = power;

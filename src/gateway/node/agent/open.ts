@@ -5,6 +5,7 @@ import type { GatewayNodeConfig } from '../../../config/gateway-node/index.js';
 import type { Clock } from '../../../controller/ports.js';
 import { DetourError, messageOf } from '../../../errors.js';
 import { native } from '../../../native.js';
+import { nftMissing } from '../../../nft.js';
 import { openGatewayLink, type DiscardBurst } from '../../link/index.js';
 import type { Log } from '../../log.js';
 import { machineId, nextEpoch, openPairings, type PairingStore } from '../../pairing/index.js';
@@ -150,7 +151,7 @@ function assemble(
     },
     {
       clock,
-      machine: { interfaces: readInterfaces, power: readPower },
+      machine: { interfaces: readInterfaces, power: readPower, lacks: nftMissing },
       backhaul,
       arming,
       link,

@@ -19,6 +19,8 @@ export interface LocalInterface {
 export interface Machine {
   interfaces(): LocalInterface[];
   power(): Power;
+  /** What it lacks to forward for anybody, and what to do about that; null: nothing. */
+  lacks(): string | null;
 }
 
 /** The node's own way out. */

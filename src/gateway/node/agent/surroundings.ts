@@ -71,6 +71,7 @@ export class Surroundings {
       hostname: this.#options.hostname,
       interfaces: this.#interfaces,
       interfaceProblem: this.#interfaceProblem,
+      lacking: machine.lacks(),
       backhaul: backhaul.paths(),
       proved: this.#proved,
       backhaulProblems: backhaul.problems(),

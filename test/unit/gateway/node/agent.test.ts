@@ -123,6 +123,20 @@ describe('an offer', () => {
     ]);
   });
 
+  it('is not made while nft is missing, which the log warns of once, and made once it is there', async () => {
+    const rig = new AgentRig();
+    rig.lacking = 'the program nft is missing';
+    await rig.start();
+    await rig.pass(3 * SECOND_US);
+    expect(rig.said('advertise')).toEqual([]);
+    expect(rig.agent.status()).toMatchObject({ state: 'hindered', obstacle: { text: 'the program nft is missing' } });
+    expect(rig.log).toEqual(['warn nothing is offered: the program nft is missing']);
+    rig.lacking = null;
+    await rig.pass();
+    expect(rig.said('advertise')).toHaveLength(1);
+    expect(rig.log.at(-1)).toBe('info offering IPv4 and IPv6 on lan0');
+  });
+
   it('is for nobody without a pairing, and for a new one at once', async () => {
     const rig = new AgentRig();
     rig.pairings = [];
