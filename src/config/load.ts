@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DetourError } from '../errors.js';
+import { nodeFileProblem } from './node-file.js';
 import { ConfigError, compareProblems, formatPath, type ConfigProblem, type Path } from './problem.js';
 import { resolve } from './resolve.js';
 import type { Draft, Resolving, TokenFile } from './resolving.js';
@@ -42,6 +43,8 @@ export function parseConfig(
   const syntax = source.syntaxProblems();
   // After a syntax error the rest is guesswork: its consequences would be reported as mistakes.
   if (syntax.length > 0) return { errors: syntax.sort(compareProblems) };
+  const ofNode = nodeFileProblem(source);
+  if (ofNode) return { errors: [ofNode] };
 
   const { value, problems, wrong } = validate(source, configSchema);
   const run: Resolving = {

@@ -10,6 +10,16 @@ describe('the YAML itself', () => {
   checkProblems([
     ['an empty file', '', '1:1: the file is empty; write at least "uplinks: {fibre: {interface: eth1}}"'],
     ['only a comment', '# nothing\n', '1:1: the file is empty; write at least "uplinks: {fibre: {interface: eth1}}"'],
+    [
+      "a gateway node's file",
+      'name: phone\ninterfaces: [wlan0]\ncost: {metered: true}\nbatery: {}\n',
+      '1:1: this is a gateway node\'s configuration; "detour gateway run --dry-run home.yaml" checks it',
+    ],
+    [
+      "a router's file with a node's key",
+      'uplinks: {a: {interface: eth1}}\nslots: 1\n',
+      '2:1: slots: unknown key; known here: version, mode, uplinks, groups, routes, interfaces, gateways, decision, kernel, dataplane, api, log',
+    ],
     ['a list', '[1]', '1:1: must be a mapping, not a list'],
     ['text', 'hello', '1:1: must be a mapping, not "hello"'],
     [
