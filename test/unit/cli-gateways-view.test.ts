@@ -70,6 +70,15 @@ describe('the list of gateway nodes', () => {
     expect(renderGateway(list.gateways[0]!, plain).join('\n')).toContain('2 B of 2 B this day: used up, not elected');
   });
 
+  test('shows what is measured of a node that is leaving, although its path is not judged any more', () => {
+    const measured = [{ family: 4 as const, state: 'unknown' as const, lossPercent: 0, rttUs: 39_400 }];
+    const list = present({ gateways: [fakeGateway({ state: 'leaving', measured })] });
+    expect(renderGateways(list, plain).join('\n')).toMatch(/^phone +leaving .* 39\.4 ms +12 s$/m);
+    expect(renderGateway(list.gateways[0]!, plain).join('\n')).toMatch(
+      /measured IPv4: not judged now, loss 0 %, latency/,
+    );
+  });
+
   test('says so when nothing is needed, nobody is paired, or the whole of it is off', () => {
     const need = { active: [], standby: [], cause: '', hindrance: null };
     expect(renderGateways(present({ gateways: [], unpaired: [], discarded: { ttl: 0 }, need }), plain)).toEqual([

@@ -108,8 +108,13 @@ function batteryText({ battery }: GatewayOfferResource): string {
 function measuredCell({ measured }: GatewayResource): Cell {
   const good = measured.filter(({ state }) => state === 'good').sort((a, b) => (a.rttUs ?? 0) - (b.rttUs ?? 0))[0];
   if (good !== undefined) return { text: formatLatencyUs(good.rttUs), tone: 'good' };
-  return measured.some(({ state }) => state === 'bad') ? { text: 'bad', tone: 'bad' } : '-';
+  if (measured.some(({ state }) => state === 'bad')) return { text: 'bad', tone: 'bad' };
+  // Out of use, as one that is leaving, a path is not judged; it is measured all the same.
+  const unjudged = measured.find(isMeasured);
+  return unjudged === undefined ? '-' : formatLatencyUs(unjudged.rttUs);
 }
+
+const isMeasured = ({ rttUs }: { rttUs: number | null }): boolean => rttUs !== null && rttUs > 0;
 
 const whyLine = (gateway: GatewayResource): string => {
   const byHand = gateway.operator === null ? '' : ` (by hand: ${gateway.operator}; "detour gateways auto" ends that)`;
@@ -178,8 +183,8 @@ function offerLines(offer: GatewayOfferResource): string[] {
 }
 
 function qualityText({ state, lossPercent, rttUs }: GatewayResource['measured'][number]): string {
-  if (state === 'unknown') return 'not known yet';
-  return `${state}, loss ${formatPercent(lossPercent)}, latency ${formatLatencyUs(rttUs)}`;
+  if (state === 'unknown' && !isMeasured({ rttUs })) return 'not known yet';
+  return `${state === 'unknown' ? 'not judged now' : state}, loss ${formatPercent(lossPercent)}, latency ${formatLatencyUs(rttUs)}`;
 }
 
 function budgetLines({ usage: { budget } }: GatewayResource): string[] {
