@@ -272,6 +272,17 @@ describe('the end of a pairing', () => {
     expect(await onRouter('revoke', 'last', '--yes')).toMatchObject({ code: 0, stdout: 'last is revoked\n' });
   });
 
+  test('of a name that is unknown is told as that, before anybody is asked', async () => {
+    await onRouter('pair', 'other');
+    const unknown = { code: 1, stderr: expect.stringContaining('nothing is paired under the name "cable"') };
+    const args = ['gateways', 'revoke', 'cable', '--socket', controller.socket, '--state-directory', router];
+    expect(await withInput(args, '')).toMatchObject(unknown);
+    const known = ['gateways', 'revoke', 'phone', ...args.slice(3)];
+    expect(await withInput(known, '')).toMatchObject({ code: 64, stderr: expect.stringContaining('give --yes') });
+    await controller.stop();
+    expect(await withInput(args, '')).toMatchObject(unknown);
+  });
+
   test('is asked for on a terminal, and not done without an answer', async () => {
     await onRouter('pair', 'other');
     const args = ['gateways', 'revoke', 'other', '--socket', controller.socket, '--state-directory', router];
