@@ -314,6 +314,14 @@ describe('the end of a pairing', () => {
   });
 });
 
+test('a dry run by who may not see the rules of the machine says what is needed, and ends with 77', () => {
+  const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, builtCli()];
+  const args = [...nobody, 'gateway', 'run', '--interface', 'lo', '--dry-run'];
+  const { status, stdout, stderr } = spawnSync('setpriv', args, { encoding: 'utf8', timeout: 60_000 });
+  expect({ status, stdout }).toEqual({ status: 77, stdout: '' });
+  expect(stderr).toMatch(/^detour: .* is not permitted: CAP_NET_ADMIN is missing: run it as root or with sudo\n$/);
+});
+
 test('the list, one node and decisions by hand', async () => {
   expect((await gateways()).stdout).toMatch(/^! a gateway node is needed for IPv4 and IPv6/);
   expect((await gateways('list')).stdout).toMatch(/^phone +elected +192\.0\.2\.50/m);

@@ -50,6 +50,9 @@ function interfaceName(name: string, before: string[] = []): string[] {
 }
 
 async function dryRun(config: GatewayNodeConfig, context: CliContext): Promise<void> {
+  const { requireNetAdmin } = await import('../../privileges.js');
+  // The owner's firewall is among what is looked at.
+  requireNetAdmin('reading the rules of this machine');
   const { showPlan } = await import('../../gateway/node/agent/index.js');
   const { systemClock } = await import('../../system-clock.js');
   for (const line of await showPlan(config, systemClock)) context.out(line);
