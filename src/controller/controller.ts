@@ -291,6 +291,7 @@ export class Controller {
 
   #onKernelChange(changes: ReadonlySet<KernelChange>): void {
     if (this.#closed) return;
+    if (changes.has('netfilter')) this.#desk?.netfilterChanged();
     const gatewaysChanged = this.#sense();
     // Of neighbours, only gateways are programmed; a busy LAN has news of the others all the time.
     const concerned = [...changes].some((change) => change !== 'neighbour') || gatewaysChanged;

@@ -106,6 +106,11 @@ export class EdgeKeeper {
     }));
   }
 
+  /** Netfilter's tables have changed, and ours may be gone with somebody's `nft flush ruleset`. */
+  lookAgain(): void {
+    this.#edges.lookAgain();
+  }
+
   close(options: { keep: boolean }): Promise<void> {
     return this.#edges.close(options);
   }

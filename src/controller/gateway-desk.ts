@@ -283,6 +283,11 @@ export class GatewayDesk {
     return (await this.#edges?.prune([...configs.flatMap(gatewayEdges), ...this.candidates()])) ?? [];
   }
 
+  /** The pass that follows puts back what it misses. */
+  netfilterChanged(): void {
+    this.#edges?.lookAgain();
+  }
+
   /** What the engine may be told. */
   gate(facts: readonly UplinkFacts[], config: Config): readonly UplinkFacts[] {
     if (!this.#edges) return facts;

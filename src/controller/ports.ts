@@ -476,6 +476,8 @@ export interface GatewayEdges {
   apply(edges: readonly GatewayEdge[]): Promise<FibReport>;
   /** Tries whether rules can be written at all, and leaves none. @returns why not (nft is missing); null: they can */
   obstacle(): Promise<string | null>;
+  /** Somebody has changed netfilter's tables: the next `apply` looks whether its own is there, whatever it wrote last. */
+  lookAgain(): void;
   /** Puts back what was found, unless `keep`. */
   close(options: { keep: boolean }): Promise<void>;
 }

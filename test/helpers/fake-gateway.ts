@@ -121,6 +121,8 @@ export class FakeEdges implements GatewayEdges {
   held = false;
   problems: string[] = [];
   inTheWay: string | null = null;
+  /** Times that it was told to look again. */
+  looks = 0;
   closed: { keep: boolean } | null = null;
 
   apply(edges: readonly GatewayEdge[]): Promise<FibReport> {
@@ -130,6 +132,9 @@ export class FakeEdges implements GatewayEdges {
   }
   obstacle(): Promise<string | null> {
     return Promise.resolve(this.inTheWay);
+  }
+  lookAgain(): void {
+    this.looks += 1;
   }
   answer(): void {
     for (const answer of this.waiting.splice(0)) answer();

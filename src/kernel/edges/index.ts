@@ -61,6 +61,10 @@ class Edges implements GatewayEdges {
     }
   }
 
+  lookAgain(): void {
+    this.#seenAtMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** `keep`: rules and settings stay for the next run, and with them what clients have under way. */
   async close({ keep }: { keep: boolean }): Promise<void> {
     if (!keep) await this.apply([]);

@@ -21,11 +21,16 @@ const FORWARDED: ReadonlySet<NetfilterChain['hook']> = new Set([
 /** Of an armed gateway node, see src/gateway/node/arming; a layer that is not imported here. */
 const NODE_TABLE = 'inet detour-gateway';
 
+const tableOf = ({ family, table }: NetfilterChain): string => `${family} ${table}`;
+
+/** Of the router's own rules towards gateway nodes (src/kernel/edges). */
+export const isEdgeChain = (chain: NetfilterChain): boolean => tableOf(chain) === EDGE_TABLE;
+
 /** One for each family. Empty: the chain is elsewhere, or it lets everything pass as it is. */
 export function hooksOf(chain: NetfilterChain): NetfilterHook[] {
   if (!FORWARDED.has(chain.hook) || (chain.rules === 0 && chain.policy === 'accept')) return [];
-  const table = `${chain.family} ${chain.table}`;
-  if (table === EDGE_TABLE) return [];
+  const table = tableOf(chain);
+  if (isEdgeChain(chain)) return [];
   return (FAMILIES[chain.family] ?? []).map((family) => ({
     family,
     text: chainText(chain),

@@ -2,7 +2,7 @@
 import type { KernelChange, NetfilterHook } from '../../controller/ports.js';
 import type { Family } from '../../net/ip-address.js';
 import { concernsChains, dumpChainsRequest, NFNLGRP_NFTABLES, readChain } from '../netfilter/chain.js';
-import { hooksOf } from '../netfilter/hooks.js';
+import { hooksOf, isEdgeChain } from '../netfilter/hooks.js';
 import { legacyHooks } from '../netfilter/legacy.js';
 import type { OpenNetlink } from '../netlink/client.js';
 import { NETLINK_NETFILTER, NETLINK_XFRM } from '../netlink/constants.js';
@@ -13,6 +13,8 @@ import { FollowedDump } from './followed-dump.js';
 
 interface HooksOfChain {
   hooks: readonly NetfilterHook[];
+  /** How many, where that matters. */
+  rules?: number;
 }
 
 interface PolicyCount {
@@ -47,7 +49,11 @@ export class BypassSources {
       gather: (message, collection) => {
         const chain = readChain(message);
         const hooks = chain ? hooksOf(chain) : [];
-        if (chain && hooks.length > 0) collection.addDumped(`${chain.family} ${chain.table} ${chain.name}`, { hooks });
+        if (!chain) return;
+        const key = `${chain.family} ${chain.table} ${chain.name}`;
+        // Our own keep nothing from XDP, but it must be noticed that somebody has flushed them.
+        if (isEdgeChain(chain)) collection.addDumped(key, { hooks, rules: chain.rules });
+        else if (hooks.length > 0) collection.addDumped(key, { hooks });
       },
       onChange: () => onChange('netfilter'),
     });

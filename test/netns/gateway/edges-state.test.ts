@@ -103,6 +103,16 @@ describe('apply', () => {
     expect(await edges.apply([edge(4)])).toEqual({ writes: 1, problems: [] });
   });
 
+  it('looks again at once where it is told that the tables have changed', async () => {
+    const edges = open();
+    await edges.apply([edge(4)]);
+    nft('flush', 'ruleset');
+    expect(await edges.apply([edge(4)])).toEqual({ writes: 0, problems: [] });
+    edges.lookAgain();
+    expect(await edges.apply([edge(4)])).toEqual({ writes: 1, problems: [] });
+    expect(nft('list', 'chain', 'inet', 'detour-edge', 'translate')).toContain('masquerade');
+  });
+
   it('has no translation where the node answers the clients straight', async () => {
     await open().apply([edge(4, { translated: false }), edge(6, { translated: false })]);
     const listed = nft('list', 'table', 'inet', 'detour-edge');

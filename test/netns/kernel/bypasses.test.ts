@@ -65,6 +65,24 @@ describe('rules of netfilter', () => {
     await hear([]);
   });
 
+  test("of the router's own towards gateway nodes keep nothing from XDP, but who takes them away is heard", async () => {
+    nft('add table inet detour-edge');
+    nft('add chain inet detour-edge translate { type nat hook postrouting priority srcnat; }');
+    nft('add rule inet detour-edge translate masquerade');
+    for (const change of ['flush chain inet detour-edge translate', 'flush ruleset']) {
+      // What is heard of these two may not be what is still on its way from before.
+      nft('add table ip marker');
+      nft('add chain ip marker f { type filter hook forward priority 0; policy drop; }');
+      await hear(['4 nft table ip marker, chain f (policy drop)']);
+      nft('delete table ip marker');
+      await hear([]);
+      told.clear();
+      nft(change);
+      await until(() => told.has('netfilter'), { timeoutMs: 10_000, what: `news of "${change}"` });
+      expect(hooks()).toEqual([]);
+    }
+  });
+
   test('that were there before are seen from the start', async () => {
     state.close();
     nft('add table ip6 t');

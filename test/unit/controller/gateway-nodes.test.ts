@@ -321,6 +321,19 @@ describe('what the router needs for a node', () => {
     expect(names()).toContain('gw-phone');
   });
 
+  it('is looked for again when rules have changed: somebody may have flushed them all', async () => {
+    await started();
+    cut();
+    telemetry.sample('gw-phone');
+    await passed();
+    const [looks, applied] = [edges.looks, edges.applied.length];
+    fib.become(fib.current, 'address');
+    expect(edges.looks).toBe(looks);
+    fib.become(fib.current, 'netfilter');
+    expect(edges.looks).toBe(looks + 1);
+    await until(() => edges.applied.length > applied, { what: 'a pass that looks' });
+  });
+
   it('keeps the path out of use where it cannot be had, and says so', async () => {
     await started();
     edges.problems = ['nft: Operation not supported'];
